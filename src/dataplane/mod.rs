@@ -1,5 +1,7 @@
 //! What one node's kernel holds, read from its dumps and borrowed from them. Knows nothing of Kubernetes objects.
 
+pub mod iptables;
+
 /// A place in a dump.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Loc<'snap> {

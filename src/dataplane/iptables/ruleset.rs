@@ -1,0 +1,299 @@
+//! One dump, indexed in one pass: table → chain → lines. Rules are read when a packet first enters their chain.
+
+use std::sync::OnceLock;
+
+use memchr::memchr_iter;
+use rustc_hash::FxHashMap;
+
+use super::body::Body;
+use crate::dataplane::Loc;
+
+/// Everything one `iptables-save` printed.
+#[derive(Debug)]
+pub struct Ruleset<'snap> {
+    /// Dump name, `iptables-save`.
+    pub dump: &'snap str,
+    /// Which kernel interface the rules live in, as the header says.
+    pub backend: Backend,
+    /// Tables in the order of the dump.
+    pub tables: Vec<Table<'snap>>,
+    /// Lines that are neither rule, chain, table nor comment.
+    pub unread: Vec<Loc<'snap>>,
+}
+
+/// Which of the kernel's two rule stores a dump is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Backend {
+    /// `(nf_tables)`
+    Nft,
+    /// `(legacy)`, and tools before 1.8
+    Legacy,
+    /// No header says it.
+    Unknown,
+}
+
+/// `*nat` … `COMMIT`
+#[derive(Debug)]
+pub struct Table<'snap> {
+    /// `nat`
+    pub name: &'snap str,
+    /// Chains, in the order of the dump.
+    pub chains: Vec<Chain<'snap>>,
+    /// `COMMIT` was seen.
+    pub committed: Committed,
+    by_name: FxHashMap<&'snap str, u32>,
+}
+
+/// Whether a table's `COMMIT` was seen: without it, what a chain lacks may have been cut.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Committed {
+    /// All of the table is there.
+    Yes,
+    /// It may be cut.
+    No,
+}
+
+/// `:KUBE-SERVICES - [0:0]` and its rules.
+#[derive(Debug)]
+pub struct Chain<'snap> {
+    /// Name.
+    pub name: &'snap str,
+    /// Policy of a builtin chain.
+    pub policy: Option<&'snap str>,
+    /// The line that declares it; `None` in a fragment that has only rules of it.
+    pub declared: Option<Loc<'snap>>,
+    spans: Vec<Span>,
+    lines: u32,
+    body: OnceLock<Body<'snap>>,
+}
+
+/// Consecutive lines of one chain.
+#[derive(Debug, Clone, Copy)]
+struct Span {
+    start: usize,
+    end: usize,
+    line: u32,
+}
+
+impl<'snap> Ruleset<'snap> {
+    /// Indexes a dump. `dump` is its name; lines outside any table go to `default_table`, as pasted rules have none.
+    #[must_use]
+    pub fn index(dump: &'snap str, text: &'snap str, default_table: Option<&'snap str>) -> Self {
+        let mut set = Self { dump, backend: Backend::Unknown, tables: Vec::new(), unread: Vec::new() };
+        let mut table: Option<usize> = None;
+        let mut last_chain = usize::MAX;
+        let mut last_name = "";
+        let mut start = 0;
+        let mut number = 0_u32;
+        let ends = memchr_iter(b'\n', text.as_bytes()).chain((!text.ends_with('\n')).then_some(text.len()));
+        for end in ends {
+            let line = text.get(start..end).unwrap_or_default();
+            let line_start = start;
+            start = end + 1;
+            number = number.saturating_add(1);
+            let rule = rule_part(line);
+            if let Some(rest) = rule.strip_prefix("-A ") {
+                let same = rest.strip_prefix(last_name).is_some_and(|rest| rest.starts_with(' '));
+                let at = table.unwrap_or(usize::MAX);
+                let chain = if same && last_chain != usize::MAX {
+                    last_chain
+                } else {
+                    let name = first_word(rest);
+                    let Some(index) = set.table_for(&mut table, default_table) else {
+                        set.unread.push(Loc { dump, line: number, text: rule });
+                        continue;
+                    };
+                    last_name = name;
+                    last_chain = set.tables.get_mut(index).map_or(usize::MAX, |t| t.chain_for(name));
+                    last_chain
+                };
+                let at = if at == usize::MAX { table.unwrap_or(0) } else { at };
+                if let Some(chain) = set.tables.get_mut(at).and_then(|t| t.chains.get_mut(chain)) {
+                    chain.extend(line_start, end, number);
+                }
+                continue;
+            }
+            match line.as_bytes().first() {
+                None | Some(b'\r') => {}
+                Some(b'#') => set.header(line),
+                Some(b'*') => {
+                    let name = line.get(1..).unwrap_or_default().trim_end();
+                    table = Some(set.tables.len());
+                    set.tables.push(Table::new(name));
+                    (last_chain, last_name) = (usize::MAX, "");
+                }
+                Some(b':') => {
+                    let loc = Loc { dump, line: number, text: line.trim_end() };
+                    match set.table_for(&mut table, default_table).and_then(|index| set.tables.get_mut(index)) {
+                        Some(table) => table.declare(loc),
+                        None => set.unread.push(loc),
+                    }
+                }
+                Some(b'C') if line.trim_end() == "COMMIT" => {
+                    if let Some(table) = table.take().and_then(|index| set.tables.get_mut(index)) {
+                        table.committed = Committed::Yes;
+                    }
+                    (last_chain, last_name) = (usize::MAX, "");
+                }
+                Some(_) => set.other(line, number, &mut table, default_table),
+            }
+        }
+        set
+    }
+
+    /// `-P INPUT ACCEPT`, `-N KUBE-SERVICES` of `iptables -S`; anything else is unread.
+    fn other(&mut self, line: &'snap str, number: u32, table: &mut Option<usize>, default_table: Option<&'snap str>) {
+        let loc = Loc { dump: self.dump, line: number, text: line.trim_end() };
+        let mut words = line.split_ascii_whitespace();
+        let (verb, name, policy) = (words.next(), words.next(), words.next());
+        let declared = match (verb, name) {
+            (Some("-P"), Some(name)) => Some((name, policy)),
+            (Some("-N"), Some(name)) => Some((name, None)),
+            (None, _) => return,
+            _ => None,
+        };
+        let index = declared.and_then(|_| self.table_for(table, default_table));
+        match (declared, index.and_then(|index| self.tables.get_mut(index))) {
+            (Some((name, policy)), Some(table)) => {
+                let chain = table.chain_for(name);
+                if let Some(chain) = table.chains.get_mut(chain) {
+                    (chain.policy, chain.declared) = (policy, Some(loc));
+                }
+            }
+            _ => self.unread.push(loc),
+        }
+    }
+
+    fn table_for(&mut self, table: &mut Option<usize>, default_table: Option<&'snap str>) -> Option<usize> {
+        if table.is_none() {
+            let name = default_table?;
+            let known = self.tables.iter().position(|t| t.name == name);
+            *table = Some(known.unwrap_or_else(|| {
+                self.tables.push(Table::new(name));
+                self.tables.len() - 1
+            }));
+        }
+        *table
+    }
+
+    fn header(&mut self, line: &str) {
+        if !line.starts_with("# Generated by ") {
+            return;
+        }
+        self.backend = if line.contains("(nf_tables)") { Backend::Nft } else { Backend::Legacy };
+    }
+
+    /// The table of this name.
+    #[must_use]
+    pub fn table(&self, name: &str) -> Option<&Table<'snap>> {
+        self.tables.iter().find(|table| table.name == name)
+    }
+
+    /// Whether there is any chain at all.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.tables.iter().all(|table| table.chains.is_empty())
+    }
+}
+
+impl<'snap> Table<'snap> {
+    fn new(name: &'snap str) -> Self {
+        Self { name, chains: Vec::new(), committed: Committed::No, by_name: FxHashMap::default() }
+    }
+
+    fn chain_for(&mut self, name: &'snap str) -> usize {
+        let next = u32::try_from(self.chains.len()).unwrap_or(u32::MAX);
+        let index = *self.by_name.entry(name).or_insert(next);
+        if index == next {
+            self.chains.push(Chain::new(name));
+        }
+        index as usize
+    }
+
+    /// `:INPUT ACCEPT [0:0]`
+    fn declare(&mut self, loc: Loc<'snap>) {
+        let rest = loc.text.get(1..).unwrap_or_default();
+        let name = first_word(rest);
+        let policy = rest.get(name.len() + 1..).map(first_word).filter(|policy| *policy != "-" && !policy.is_empty());
+        let index = self.chain_for(name);
+        if let Some(chain) = self.chains.get_mut(index) {
+            (chain.policy, chain.declared) = (policy, Some(loc));
+        }
+    }
+
+    /// The chain of this name.
+    #[must_use]
+    pub fn chain(&self, name: &str) -> Option<&Chain<'snap>> {
+        self.index_of(name).and_then(|index| self.chains.get(index))
+    }
+
+    /// Place of the chain of this name in `chains`.
+    #[must_use]
+    pub fn index_of(&self, name: &str) -> Option<usize> {
+        self.by_name.get(name).map(|index| *index as usize)
+    }
+}
+
+impl<'snap> Chain<'snap> {
+    fn new(name: &'snap str) -> Self {
+        Self { name, policy: None, declared: None, spans: Vec::new(), lines: 0, body: OnceLock::new() }
+    }
+
+    fn extend(&mut self, start: usize, end: usize, line: u32) {
+        self.lines = self.lines.saturating_add(1);
+        match self.spans.last_mut() {
+            Some(span) if span.end + 1 == start => span.end = end,
+            _ => self.spans.push(Span { start, end, line }),
+        }
+    }
+
+    /// Number of rule lines.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.lines as usize
+    }
+
+    /// Whether it has no rule.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.lines == 0
+    }
+
+    /// Its rules, each read when it is first asked for. `dump` and `text` are the whole dump that the chain is of.
+    pub fn body(&self, dump: &'snap str, text: &'snap str) -> &Body<'snap> {
+        self.body.get_or_init(|| {
+            let mut lines = Vec::with_capacity(self.len());
+            for span in &self.spans {
+                let part = text.get(span.start..span.end).unwrap_or_default();
+                lines.extend(part.split('\n').zip(span.line..).map(|(line, number)| Loc {
+                    dump,
+                    line: number,
+                    text: rule_part(line).trim_end(),
+                }));
+            }
+            Body::new(self.name, lines)
+        })
+    }
+}
+
+/// The line without its counters `[12:720] `.
+fn rule_part(line: &str) -> &str {
+    let bytes = line.as_bytes();
+    if bytes.first() != Some(&b'[') {
+        return line;
+    }
+    let mut at = 1;
+    while bytes.get(at).is_some_and(|b| b.is_ascii_digit() || *b == b':') {
+        at += 1;
+    }
+    if bytes.get(at) == Some(&b']') && bytes.get(at + 1) == Some(&b' ') {
+        line.get(at + 2..).unwrap_or_default()
+    } else {
+        line
+    }
+}
+
+fn first_word(text: &str) -> &str {
+    let len = text.bytes().position(|b| matches!(b, b' ' | b'\t' | b'\r')).unwrap_or(text.len());
+    text.get(..len).unwrap_or_default()
+}
