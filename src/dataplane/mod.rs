@@ -1,5 +1,9 @@
 //! What one node's kernel holds, read from its dumps and borrowed from them. Knows nothing of Kubernetes objects.
 
+pub mod tri;
+
+pub use tri::Tri;
+
 pub mod iptables;
 
 /// A place in a dump.
