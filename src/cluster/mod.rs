@@ -1,2 +1,22 @@
 //! What Kubernetes intends: Services, endpoints, and what kube-proxy should make of them on each node.
 //! Knows nothing of what a node holds.
+
+pub mod endpoints;
+pub mod expectation;
+pub mod names;
+pub mod nearest;
+pub mod node;
+pub mod paths;
+pub mod readiness;
+pub mod resolve;
+pub mod selector;
+pub mod service;
+pub mod topology;
+pub mod why_not;
+
+pub use endpoints::{PortEndpoints, ServiceEndpoints};
+pub use expectation::{Expectation, expectation};
+pub use node::NodeView;
+pub use paths::{Client, PathSpec, paths};
+pub use resolve::{Subject, resolve};
+pub use service::{Family, PortView, ServiceView};

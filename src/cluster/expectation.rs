@@ -1,0 +1,303 @@
+//! What the objects promise for one path: which endpoints in even shares, or a refusal, or nothing at all; and whether
+//! the source is replaced. Where options of kube-proxy decide that no object tells, it says what else is right.
+
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+
+use ipnet::IpNet;
+
+use crate::report::{AddressKind, Origin};
+
+use super::endpoints::PortEndpoints;
+use super::paths::PathSpec;
+use super::service::{Policy, ServiceView};
+
+/// What a new connection should meet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Promise {
+    /// One of these, each equally often.
+    Endpoints(Vec<SocketAddr>),
+    /// An answer that refuses, and why.
+    Refused(String),
+    /// Silence, and why.
+    Dropped(String),
+    /// No rule of kube-proxy at all, and why.
+    NotServed(String),
+    /// It cannot be told, and why.
+    Unknown(String),
+}
+
+impl fmt::Display for Promise {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Endpoints(list) if list.len() == 1 => f.write_str("1 endpoint"),
+            Self::Endpoints(list) => write!(f, "{} endpoints", list.len()),
+            Self::Refused(why) => write!(f, "refused: {why}"),
+            Self::Dropped(why) => write!(f, "dropped: {why}"),
+            Self::NotServed(why) => write!(f, "not served: {why}"),
+            Self::Unknown(why) => write!(f, "not known: {why}"),
+        }
+    }
+}
+
+/// What no object tells, and what makes an alternative right.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Setting {
+    /// nodePortAddresses: node ports may be served on some of the node's addresses only.
+    NodePortAddresses,
+    /// localhostNodePorts, and route_localnet: node ports on 127.0.0.1 are a thing of iptables mode.
+    LocalhostNodePorts,
+    /// detectLocalMode: which sources kube-proxy takes for pods.
+    DetectLocal,
+    /// Mode: in iptables mode OUTPUT does not look at external addresses without endpoints.
+    NodeOwnAccess,
+    /// Mode: which of two drops or refusals comes first.
+    Mode,
+    /// Which of the node's addresses the kernel takes as source.
+    SourceAddress,
+}
+
+impl Setting {
+    /// In words.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::NodePortAddresses => "nodePortAddresses may limit node ports to other addresses of the node",
+            Self::LocalhostNodePorts => "node ports on 127.0.0.1 are served in iptables mode with localhostNodePorts only",
+            Self::DetectLocal => "detectLocalMode decides which clients count as pods",
+            Self::NodeOwnAccess => "in iptables mode the node's own connections are not refused there",
+            Self::Mode => "the proxy mode decides which of the two comes first",
+            Self::SourceAddress => "it depends on the source address that the kernel chooses",
+        }
+    }
+}
+
+/// Something else that is right, and what would make it so.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Alternative {
+    /// What is right then.
+    pub promise: Promise,
+    /// What decides.
+    pub because: Setting,
+}
+
+/// Whether the source has to be replaced on the way to one destination.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Masquerade {
+    /// It must be: the answer would not come back.
+    Must,
+    /// It must not be: the receiver is promised the client's address.
+    MustNot,
+    /// Options decide that no object tells.
+    Either,
+}
+
+/// The promise for one path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Expectation {
+    /// The promise.
+    pub promise: Promise,
+    /// What is right as well.
+    pub also_acceptable: Vec<Alternative>,
+    masquerade: Masquerade,
+    client: IpAddr,
+    node_addresses: Vec<IpAddr>,
+}
+
+impl Expectation {
+    /// Whether the source has to be replaced when this endpoint is chosen: a client that reaches itself always needs
+    /// it; what stays on the node does not pass POSTROUTING when it comes from elsewhere.
+    #[must_use]
+    pub fn masquerade(&self, destination: SocketAddr) -> Masquerade {
+        if self.node_addresses.contains(&destination.ip()) {
+            Masquerade::Either
+        } else if destination.ip() == self.client {
+            Masquerade::Must
+        } else {
+            self.masquerade
+        }
+    }
+
+    /// Every promise that is right, the first one first.
+    pub fn promises(&self) -> impl Iterator<Item = &Promise> {
+        std::iter::once(&self.promise).chain(self.also_acceptable.iter().map(|a| &a.promise))
+    }
+}
+
+/// What is known of the node and the network around a path.
+#[derive(Debug, Clone, Copy)]
+pub struct Surroundings<'a> {
+    /// The node's own addresses.
+    pub node_addresses: &'a [IpAddr],
+    /// Ranges that pods have their addresses from, on any node.
+    pub pod_ranges: &'a [IpNet],
+}
+
+/// What the objects promise for a path, with the endpoints sorted for its node, port and family.
+#[must_use]
+pub fn expectation(
+    view: &ServiceView<'_>,
+    path: &PathSpec<'_>,
+    endpoints: &PortEndpoints<'_>,
+    around: Surroundings<'_>,
+) -> Expectation {
+    let asked = Asked { view, path, endpoints, around };
+    let mut expected = Expectation {
+        promise: Promise::Unknown(String::new()),
+        also_acceptable: Vec::new(),
+        masquerade: asked.masquerade(),
+        client: path.client.address,
+        node_addresses: around.node_addresses.to_vec(),
+    };
+    if let Some(why) = view.not_programmed() {
+        expected.promise = Promise::NotServed(why);
+        return expected;
+    }
+    if let Some(why) = &endpoints.unsure {
+        expected.promise = Promise::Unknown(why.clone());
+        return expected;
+    }
+    let (promise, also) = match path.kind {
+        AddressKind::ClusterIp => (asked.cluster_ip(), Vec::new()),
+        AddressKind::ExternalIp | AddressKind::LoadBalancer | AddressKind::NodePort | AddressKind::LocalhostNodePort => {
+            asked.from_outside()
+        }
+        AddressKind::Plain => (Promise::NotServed("the address is no Service's".into()), Vec::new()),
+    };
+    expected.promise = promise;
+    expected.also_acceptable = also;
+    expected
+}
+
+/// One question, while it is answered.
+#[derive(Clone, Copy)]
+struct Asked<'a> {
+    view: &'a ServiceView<'a>,
+    path: &'a PathSpec<'a>,
+    endpoints: &'a PortEndpoints<'a>,
+    around: Surroundings<'a>,
+}
+
+/// Whether loadBalancerSourceRanges let a client in.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Gate {
+    Open,
+    Shut,
+    /// The source address is the kernel's choice.
+    Depends,
+}
+
+impl Asked<'_> {
+    fn nothing(self) -> Promise {
+        Promise::Refused(if self.endpoints.all.is_empty() { "no endpoint".into() } else { "no endpoint is ready".into() })
+    }
+
+    fn cluster_ip(self) -> Promise {
+        let list = self.endpoints.of(self.view.internal);
+        if !self.endpoints.has_any {
+            self.nothing()
+        } else if list.is_empty() {
+            Promise::Dropped(format!("internalTrafficPolicy is Local and no endpoint is on {}", self.path.client.node))
+        } else {
+            Promise::Endpoints(list.to_vec())
+        }
+    }
+
+    /// Addresses that lead into kube-proxy's external entry.
+    fn from_outside(self) -> (Promise, Vec<Alternative>) {
+        let mut also = Vec::new();
+        let mut alternative = |promise: Promise, because: Setting| also.push(Alternative { promise, because });
+        let gate = self.gate();
+        let shut = || Promise::Dropped("the client is not in loadBalancerSourceRanges".to_owned());
+        let mut promise = self.behind_the_gate(&mut alternative);
+        match gate {
+            Gate::Open => {}
+            Gate::Depends => alternative(shut(), Setting::SourceAddress),
+            Gate::Shut if self.endpoints.has_any => promise = shut(),
+            Gate::Shut => alternative(shut(), Setting::Mode),
+        }
+        match self.path.kind {
+            AddressKind::NodePort => {
+                alternative(Promise::NotServed("no rule for this address".into()), Setting::NodePortAddresses);
+            }
+            AddressKind::LocalhostNodePort => {
+                alternative(Promise::NotServed("no rule for 127.0.0.1".into()), Setting::LocalhostNodePorts);
+            }
+            AddressKind::ClusterIp | AddressKind::ExternalIp | AddressKind::LoadBalancer | AddressKind::Plain => {}
+        }
+        (promise, also)
+    }
+
+    fn behind_the_gate(self, alternative: &mut impl FnMut(Promise, Setting)) -> Promise {
+        if !self.endpoints.has_any {
+            let leaves = matches!(self.path.kind, AddressKind::ExternalIp | AddressKind::LoadBalancer);
+            if leaves && self.path.client.origin == Origin::Node {
+                alternative(Promise::NotServed("the packet leaves by the route".into()), Setting::NodeOwnAccess);
+            }
+            return self.nothing();
+        }
+        let all = || Promise::Endpoints(self.endpoints.cluster.clone());
+        if self.view.external == Policy::Cluster {
+            return all();
+        }
+        let here = || {
+            if self.endpoints.local.is_empty() {
+                Promise::Dropped(format!("externalTrafficPolicy is Local and no endpoint is on {}", self.path.client.node))
+            } else {
+                Promise::Endpoints(self.endpoints.local.clone())
+            }
+        };
+        // Under policy Local kube-proxy leads its own pods and the node past it, to all endpoints.
+        match self.path.client.origin {
+            Origin::Node => all(),
+            Origin::Pod => {
+                alternative(here(), Setting::DetectLocal);
+                all()
+            }
+            Origin::External if self.is_pod_address() => {
+                alternative(here(), Setting::DetectLocal);
+                all()
+            }
+            Origin::External => here(),
+        }
+    }
+
+    fn is_pod_address(self) -> bool {
+        self.around.pod_ranges.iter().any(|range| range.contains(&self.path.client.address))
+    }
+
+    fn gate(self) -> Gate {
+        let ranges = self.view.source_ranges_of(self.path.family());
+        if self.path.kind != AddressKind::LoadBalancer || ranges.is_empty() {
+            return Gate::Open;
+        }
+        let inside = |ip: &IpAddr| ranges.iter().any(|range| range.contains(ip));
+        let own: Vec<&IpAddr> =
+            self.around.node_addresses.iter().filter(|ip| ip.is_ipv4() == self.path.to.is_ipv4() && !ip.is_loopback()).collect();
+        let client = &self.path.client.address;
+        if !client.is_unspecified() {
+            // A range that holds the node's address also lets in what the kernel sends from the load balancer's own
+            // one (kube-proxy pkg/proxy/iptables/proxier.go, KUBE-FW).
+            let as_itself = self.path.client.origin == Origin::Node && own.iter().any(|ip| inside(ip));
+            return match (inside(client), as_itself) {
+                (true, _) => Gate::Open,
+                (false, true) => Gate::Depends,
+                (false, false) => Gate::Shut,
+            };
+        }
+        match own.iter().filter(|ip| inside(ip)).count() {
+            0 if own.is_empty() => Gate::Depends,
+            0 => Gate::Shut,
+            n if n == own.len() => Gate::Open,
+            _ => Gate::Depends,
+        }
+    }
+
+    fn masquerade(self) -> Masquerade {
+        match (self.path.kind, self.view.external, self.path.client.origin) {
+            (AddressKind::ClusterIp | AddressKind::Plain, _, _) => Masquerade::Either,
+            (_, Policy::Cluster, _) | (_, Policy::Local, Origin::Node) => Masquerade::Must,
+            (_, Policy::Local, Origin::Pod | Origin::External) => Masquerade::MustNot,
+        }
+    }
+}
