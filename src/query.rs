@@ -279,27 +279,27 @@ mod tests {
         Target::Service { namespace: namespace.map(Into::into), name: name.into(), port, protocol }
     }
 
-    fn number(port: u16) -> Option<Port> {
-        Some(Port::Number(port))
+    fn number(port: u16) -> Port {
+        Port::Number(port)
     }
 
     #[test]
     fn services() {
         case("web", &service(None, "web", None, None));
         case("web:http", &service(None, "web", Some(Port::Name("http".into())), None));
-        case("web:80", &service(None, "web", number(80), None));
-        case("kube-dns:53/udp", &service(None, "kube-dns", number(53), Some(Protocol::Udp)));
-        case("web:80/TCP", &service(None, "web", number(80), Some(Protocol::Tcp)));
+        case("web:80", &service(None, "web", Some(number(80)), None));
+        case("kube-dns:53/udp", &service(None, "kube-dns", Some(number(53)), Some(Protocol::Udp)));
+        case("web:80/TCP", &service(None, "web", Some(number(80)), Some(Protocol::Tcp)));
         case("svc/web", &service(None, "web", None, None));
         case("service/dns", &service(None, "dns", None, None));
         case("svc/udp", &service(None, "udp", None, None));
-        case("svc/shop/web:80", &service(Some("shop"), "web", number(80), None));
+        case("svc/shop/web:80", &service(Some("shop"), "web", Some(number(80)), None));
         case("shop/web", &service(Some("shop"), "web", None, None));
         case("web.shop", &service(Some("shop"), "web", None, None));
         case("web.shop.svc", &service(Some("shop"), "web", None, None));
-        case("web.shop.svc.cluster.local:80", &service(Some("shop"), "web", number(80), None));
-        case("web.shop.svc.cluster.local.:80", &service(Some("shop"), "web", number(80), None));
-        case("node-a:30080", &service(None, "node-a", number(30080), None));
+        case("web.shop.svc.cluster.local:80", &service(Some("shop"), "web", Some(number(80)), None));
+        case("web.shop.svc.cluster.local.:80", &service(Some("shop"), "web", Some(number(80)), None));
+        case("node-a:30080", &service(None, "node-a", Some(number(30080)), None));
     }
 
     #[test]

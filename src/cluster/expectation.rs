@@ -160,7 +160,7 @@ pub fn expectation(
     let (promise, also) = match path.kind {
         AddressKind::ClusterIp => (asked.cluster_ip(), Vec::new()),
         AddressKind::ExternalIp | AddressKind::LoadBalancer | AddressKind::NodePort | AddressKind::LocalhostNodePort => {
-            asked.from_outside()
+            asked.external_entry()
         }
         AddressKind::Plain => (Promise::NotServed("the address is no Service's".into()), Vec::new()),
     };
@@ -204,7 +204,7 @@ impl Asked<'_> {
     }
 
     /// Addresses that lead into kube-proxy's external entry.
-    fn from_outside(self) -> (Promise, Vec<Alternative>) {
+    fn external_entry(self) -> (Promise, Vec<Alternative>) {
         let mut also = Vec::new();
         let mut alternative = |promise: Promise, because: Setting| also.push(Alternative { promise, because });
         let gate = self.gate();

@@ -34,8 +34,8 @@ pub fn closest<'a>(wanted: &str, candidates: impl IntoIterator<Item = &'a str>) 
 /// How many letters may differ for a slip.
 fn allowed(name: &str) -> usize {
     match name.chars().count() {
-        0..=2 => 1,
-        3..=7 => 2,
+        0..=4 => 1,
+        5..=7 => 2,
         _ => 3,
     }
 }
