@@ -1,0 +1,509 @@
+//! Objects of a bundle as the API's own types, as many of them as the question needs.
+//! An object that cannot be read is said and left out; the others stand.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+use k8s_openapi::api::core::v1::Service;
+use k8s_openapi::api::discovery::v1::EndpointSlice;
+use rayon::prelude::*;
+use serde::de::DeserializeOwned;
+use serde::Deserialize;
+
+use super::events::event;
+use super::lists::{Item, Lot, ObjectFile, Word, split};
+use super::scope::{ClientName, Scope, Wanted};
+use super::snapshot::Objects;
+use crate::report::{Code, Gap};
+
+const SERVICE_NAME: &str = "kubernetes.io/service-name";
+
+/// Reads what `scope` wants of `files`. `whole` names the resources whose lists are the cluster's, if the bundle
+/// says so; without its word a list counts as whole unless it is a page of one. `nodes` are those that were read.
+pub(super) fn read(files: &[ObjectFile], scope: &Scope, whole: Option<&BTreeSet<String>>, nodes: &[&str], gaps: &mut Vec<Gap>) -> Objects {
+    let split: Vec<_> = files
+        .par_iter()
+        .map(|file| {
+            let mut lots = BTreeMap::new();
+            split(file, &mut lots).map(|()| lots).map_err(|reason| unreadable(&file.name, &reason))
+        })
+        .collect();
+    let mut lots = BTreeMap::<String, Lot<'_>>::new();
+    for part in split {
+        match part {
+            Ok(part) => {
+                for (resource, lot) in part {
+                    let to = lots.entry(resource).or_default();
+                    to.items.extend(lot.items);
+                    to.partial |= lot.partial;
+                }
+            }
+            Err(gap) => gaps.push(gap),
+        }
+    }
+    let mut reader = Reader { lots, whole, narrow: scope.objects != Wanted::Everything, objects: Objects::default(), gaps };
+    reader.services_and_nodes();
+    let focus = reader.focus(scope, nodes);
+    reader.rest(&focus);
+    reader.objects
+}
+
+/// What one question is about. Empty in all its parts where everything is wanted.
+#[derive(Debug, Default)]
+struct Focus<'s> {
+    services: Vec<(String, String)>,
+    selectors: Vec<(String, BTreeMap<String, String>)>,
+    namespaces: BTreeSet<String>,
+    addresses: BTreeSet<String>,
+    pods: BTreeSet<(String, String)>,
+    client: Option<&'s ClientName>,
+    nodes: &'s [&'s str],
+}
+
+/// As much of an object as tells whether it is wanted.
+#[derive(Debug, Default, Deserialize)]
+struct Head<'a> {
+    #[serde(borrow, default)]
+    metadata: Meta<'a>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+struct Meta<'a> {
+    #[serde(borrow, default)]
+    name: Option<Word<'a>>,
+    #[serde(borrow, default)]
+    namespace: Option<Word<'a>>,
+    #[serde(borrow, default)]
+    labels: Option<BTreeMap<Word<'a>, Option<Word<'a>>>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+struct PodHead<'a> {
+    #[serde(borrow, default)]
+    metadata: Meta<'a>,
+    #[serde(borrow, default)]
+    spec: PodSpec<'a>,
+    #[serde(borrow, default)]
+    status: PodStatus<'a>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct PodSpec<'a> {
+    #[serde(borrow, default)]
+    node_name: Option<Word<'a>>,
+    #[serde(default)]
+    host_network: Option<bool>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct PodStatus<'a> {
+    #[serde(borrow, default)]
+    phase: Option<Word<'a>>,
+    #[serde(borrow, default, rename = "podIP")]
+    pod_ip: Option<Word<'a>>,
+}
+
+impl Meta<'_> {
+    fn name(&self) -> &str {
+        text(self.name.as_ref())
+    }
+    fn namespace(&self) -> &str {
+        text(self.namespace.as_ref())
+    }
+    fn label(&self, key: &str) -> Option<&str> {
+        self.labels.as_ref()?.get(key)?.as_ref().map(|word| word.0.as_ref())
+    }
+}
+
+fn text<'w>(word: Option<&'w Word<'_>>) -> &'w str {
+    word.map(|word| word.0.as_ref()).unwrap_or_default()
+}
+
+struct Reader<'a, 'g> {
+    lots: BTreeMap<String, Lot<'a>>,
+    whole: Option<&'g BTreeSet<String>>,
+    narrow: bool,
+    objects: Objects,
+    gaps: &'g mut Vec<Gap>,
+}
+
+impl<'a> Reader<'a, '_> {
+    /// Services are all read: a name that is not there has nearest names, and rules are compared with all.
+    fn services_and_nodes(&mut self) {
+        self.objects.services = self.all("services");
+        self.objects.nodes = self.all("nodes");
+    }
+
+    fn focus<'s>(&self, scope: &'s Scope, nodes: &'s [&'s str]) -> Focus<'s> {
+        let mut focus = Focus { client: scope.client.as_ref(), nodes, ..Focus::default() };
+        focus.namespaces.insert(String::new());
+        focus.namespaces.insert("kube-system".to_owned());
+        focus.namespaces.extend(scope.client.iter().map(|client| client.namespace.clone()));
+        for service in self.objects.services() {
+            if concerns(service, &scope.objects) {
+                let meta = &service.metadata;
+                let namespace = meta.namespace.clone().unwrap_or_default();
+                focus.services.push((namespace.clone(), meta.name.clone().unwrap_or_default()));
+                focus.namespaces.insert(namespace.clone());
+                if let Some(selector) = service.spec.as_ref().and_then(|spec| spec.selector.clone()).filter(|s| !s.is_empty()) {
+                    focus.selectors.push((namespace, selector));
+                }
+            }
+        }
+        if let Wanted::Service { namespace, name } = &scope.objects {
+            // slices may stand although the Service does not
+            let asked = (namespace.clone(), name.clone());
+            focus.namespaces.insert(namespace.clone());
+            if !focus.services.contains(&asked) {
+                focus.services.push(asked);
+            }
+        }
+        if let Wanted::Address { ip: Some(ip), .. } = &scope.objects {
+            focus.addresses.insert(ip.to_string());
+        }
+        focus
+    }
+
+    fn rest(&mut self, focus: &Focus<'_>) {
+        if !self.narrow {
+            self.objects.slices = self.all("endpointslices");
+            self.objects.endpoints = self.all("endpoints");
+            self.objects.pods = self.all("pods");
+            self.objects.proxies = self.all("proxies").or_else(|| self.proxies());
+            self.objects.events = self.take("events").map(|lot| self.build_with(&lot.items, event));
+            self.others(|_| true);
+            return;
+        }
+        let in_focus = |item: &Item<'a>| head::<Head<'a>>(item).is_none_or(|head| focus.namespaces.contains(head.metadata.namespace()));
+        let by_name = |item: &Item<'a>| {
+            head::<Head<'a>>(item).is_none_or(|head| focus.is_asked(head.metadata.namespace(), head.metadata.name()))
+        };
+        let slices = |item: &Item<'a>| {
+            head::<Head<'a>>(item).is_none_or(|head| match head.metadata.label(SERVICE_NAME) {
+                Some(name) => focus.is_asked(head.metadata.namespace(), name),
+                // one that lost its label is worth a look beside the Service that it may have been of
+                None => focus.services.iter().any(|(namespace, _)| namespace == head.metadata.namespace()),
+            })
+        };
+        self.objects.slices = self.some("endpointslices", slices);
+        self.objects.endpoints = self.some("endpoints", by_name);
+        let mut wider = Focus { addresses: focus.addresses.clone(), ..Focus::default() };
+        for slice in self.objects.slices() {
+            wider.note(slice);
+        }
+        self.pods(focus, &wider);
+        self.objects.proxies = self.all("proxies").or_else(|| self.proxies());
+        self.objects.events = self.take("events").map(|lot| {
+            let wanted: Vec<_> = lot.items.into_iter().filter(|item| in_focus(item)).collect();
+            self.build_with(&wanted, event)
+        });
+        self.others(in_focus);
+    }
+
+    fn pods(&mut self, focus: &Focus<'_>, wider: &Focus<'_>) {
+        let Some(lot) = self.take("pods") else { return };
+        let heads: Vec<Option<PodHead<'a>>> = lot.items.par_iter().map(head::<PodHead<'a>>).collect();
+        let mut wanted: Vec<bool> = heads.par_iter().map(|head| head.as_ref().is_none_or(|head| focus.wants(head) || wider.wants(head))).collect();
+        for (namespace, selector) in &focus.selectors {
+            if !heads.iter().flatten().any(|head| head.metadata.namespace() == namespace && selects(selector, &head.metadata)) {
+                // near misses are told by the labels of the pods that are there
+                for (wanted, head) in wanted.iter_mut().zip(&heads) {
+                    *wanted |= head.as_ref().is_some_and(|head| head.metadata.namespace() == namespace);
+                }
+            }
+        }
+        for node in focus.nodes {
+            // one ordinary pod of each node stands for its clients
+            let client = heads.iter().zip(&wanted).position(|(head, wanted)| !wanted && head.as_ref().is_some_and(|head| head.is_client_on(node)));
+            if let Some(wanted) = client.and_then(|client| wanted.get_mut(client)) {
+                *wanted = true;
+            }
+        }
+        let items: Vec<_> = lot.items.into_iter().zip(wanted).filter_map(|(item, wanted)| wanted.then_some(item)).collect();
+        self.objects.pods = Some(self.build(&items));
+    }
+
+    /// Pods of service proxies and network plugins among the pods; none found is no proof that none runs.
+    fn proxies(&self) -> Option<Vec<k8s_openapi::api::core::v1::Pod>> {
+        let found: Vec<_> = self.objects.pods().iter().filter(|pod| is_proxy(pod.metadata.name.as_deref().unwrap_or_default())).cloned().collect();
+        (!found.is_empty()).then_some(found)
+    }
+
+    fn others(&mut self, wanted: impl Fn(&Item<'a>) -> bool) {
+        for (resource, lot) in std::mem::take(&mut self.lots) {
+            let items: Vec<_> = lot.items.iter().filter(|item| wanted(item)).copied().collect();
+            let values = self.build(&items);
+            if items.len() == lot.items.len() {
+                self.mark_whole(&resource, lot.partial);
+            }
+            self.objects.other.insert(resource, values);
+        }
+    }
+
+    fn take(&mut self, resource: &str) -> Option<Lot<'a>> {
+        self.lots.remove(resource)
+    }
+
+    fn all<T: DeserializeOwned + Send>(&mut self, resource: &str) -> Option<Vec<T>> {
+        let lot = self.take(resource)?;
+        let built = self.build(&lot.items);
+        if built.len() == lot.items.len() {
+            self.mark_whole(resource, lot.partial);
+        }
+        Some(built)
+    }
+
+    fn some<T: DeserializeOwned + Send>(&mut self, resource: &str, wanted: impl Fn(&Item<'a>) -> bool + Sync) -> Option<Vec<T>> {
+        let lot = self.take(resource)?;
+        let items: Vec<_> = lot.items.par_iter().filter(|item| wanted(item)).copied().collect();
+        Some(self.build(&items))
+    }
+
+    fn mark_whole(&mut self, resource: &str, partial: bool) {
+        if !partial && self.whole.is_none_or(|whole| whole.contains(resource)) {
+            self.objects.whole.insert(resource.to_owned());
+        }
+    }
+
+    fn build<T: DeserializeOwned + Send>(&mut self, items: &[Item<'a>]) -> Vec<T> {
+        self.build_with(items, |json| serde_json::from_str(json))
+    }
+
+    fn build_with<T: Send>(&mut self, items: &[Item<'a>], make: impl Fn(&'a str) -> serde_json::Result<T> + Sync) -> Vec<T> {
+        let built: Vec<_> = items.par_iter().map(|item| make(item.json).map_err(|error| (*item, error.to_string()))).collect();
+        let mut good = Vec::with_capacity(built.len());
+        for result in built {
+            match result {
+                Ok(object) => good.push(object),
+                Err((item, reason)) => self.gaps.push(unreadable(item.file, &format!("item {}: {reason}", item.number))),
+            }
+        }
+        good
+    }
+}
+
+impl Focus<'_> {
+    fn is_asked(&self, namespace: &str, name: &str) -> bool {
+        self.services.iter().any(|(ns, n)| ns == namespace && n == name)
+    }
+
+    fn note(&mut self, slice: &EndpointSlice) {
+        for endpoint in slice.endpoints.iter().flatten() {
+            self.addresses.extend(endpoint.addresses.iter().cloned());
+            if let Some(target) = &endpoint.target_ref {
+                let namespace = target.namespace.as_ref().or(slice.metadata.namespace.as_ref()).cloned().unwrap_or_default();
+                self.pods.insert((namespace, target.name.clone().unwrap_or_default()));
+            }
+        }
+    }
+
+    fn wants(&self, pod: &PodHead<'_>) -> bool {
+        let meta = &pod.metadata;
+        self.selectors.iter().any(|(namespace, selector)| namespace == meta.namespace() && selects(selector, meta))
+            || self.addresses.contains(text(pod.status.pod_ip.as_ref()))
+            || (!self.pods.is_empty() && self.pods.contains(&(meta.namespace().to_owned(), meta.name().to_owned())))
+            || self.client.is_some_and(|client| client.namespace == meta.namespace() && meta.name().starts_with(&client.name))
+            || is_proxy(meta.name())
+    }
+}
+
+impl PodHead<'_> {
+    fn is_client_on(&self, node: &str) -> bool {
+        text(self.spec.node_name.as_ref()) == node
+            && self.spec.host_network != Some(true)
+            && text(self.status.phase.as_ref()) == "Running"
+            && !text(self.status.pod_ip.as_ref()).is_empty()
+    }
+}
+
+fn selects(selector: &BTreeMap<String, String>, meta: &Meta<'_>) -> bool {
+    selector.iter().all(|(key, value)| meta.label(key) == Some(value))
+}
+
+fn head<'a, T: Deserialize<'a>>(item: &Item<'a>) -> Option<T> {
+    serde_json::from_str(item.json).ok()
+}
+
+/// Names that the pods of service proxies and network plugins begin with, as their own manifests give them.
+fn is_proxy(name: &str) -> bool {
+    const NAMES: [&str; 12] = [
+        "kube-proxy", "cilium", "calico-node", "kube-router", "antrea-agent", "aws-node", "kube-flannel", "kindnet", "weave-net", "canal",
+        "ovnkube-node", "anetd",
+    ];
+    NAMES.iter().any(|proxy| name.strip_prefix(proxy).is_some_and(|rest| rest.starts_with('-')))
+}
+
+fn concerns(service: &Service, wanted: &Wanted) -> bool {
+    let spec = service.spec.as_ref();
+    match wanted {
+        Wanted::Everything => true,
+        Wanted::Nothing => false,
+        Wanted::Service { namespace, name } => {
+            service.metadata.namespace.as_deref() == Some(namespace) && service.metadata.name.as_deref() == Some(name)
+        }
+        Wanted::Address { ip, port } => {
+            let ports = spec.and_then(|spec| spec.ports.as_deref()).unwrap_or_default();
+            port.is_some_and(|port| ports.iter().any(|p| p.node_port == Some(i32::from(port))))
+                || ip.is_some_and(|ip| addresses(service).any(|address| address.parse::<IpAddr>() == Ok(ip)))
+        }
+    }
+}
+
+fn addresses(service: &Service) -> impl Iterator<Item = &str> {
+    let spec = service.spec.iter();
+    let ingress = service.status.iter().flat_map(|status| &status.load_balancer).flat_map(|lb| lb.ingress.iter().flatten());
+    spec.flat_map(|spec| spec.cluster_ip.iter().chain(spec.cluster_ips.iter().flatten()).chain(spec.external_ips.iter().flatten()))
+        .chain(ingress.filter_map(|ingress| ingress.ip.as_ref()))
+        .map(String::as_str)
+}
+
+fn unreadable(file: &str, reason: &str) -> Gap {
+    let code = if reason.contains("EOF") { Code::OutputTruncated } else { Code::LayoutUnknown };
+    let mut gap = Gap::new(code, None, format!("`{file}` cannot be read: {reason}"));
+    gap.lost = Some("the objects in it".to_owned());
+    gap
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
+mod tests {
+    use super::super::lists::as_json;
+    use super::*;
+
+    fn read_all(files: &[(&str, &str)], scope: &Scope) -> (Objects, Vec<Gap>) {
+        let mut gaps = Vec::new();
+        let files: Vec<_> = files
+            .iter()
+            .map(|(name, text)| ObjectFile { name: format!("objects/{name}"), text: as_json(name, (*text).to_owned()).unwrap() })
+            .collect();
+        let objects = read(&files, scope, None, &["a"], &mut gaps);
+        (objects, gaps)
+    }
+
+    fn names<T: k8s_openapi::Metadata<Ty = k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta>>(list: Option<&Vec<T>>) -> Vec<&str> {
+        list.unwrap().iter().map(|object| object.metadata().name.as_deref().unwrap_or_default()).collect()
+    }
+
+    #[track_caller]
+    fn services(file: &str, text: &str, expected: Option<&[&str]>) {
+        let (objects, gaps) = read_all(&[(file, text)], &Scope::everything());
+        assert_eq!(gaps, [], "{text}");
+        assert_eq!(objects.services.is_some(), expected.is_some(), "{text}");
+        if let Some(expected) = expected {
+            assert_eq!(names(objects.services.as_ref()), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn every_form_of_list() {
+        let item = r#"{"kind":"Service","apiVersion":"v1","metadata":{"name":"web","namespace":"shop"}}"#;
+        let bare = r#"{"metadata":{"name":"web"}}"#;
+        services("services.json", &format!(r#"{{"kind":"List","apiVersion":"v1","items":[{item}]}}"#), Some(&["web"]));
+        services("services.json", &format!(r#"{{"kind":"ServiceList","items":[{item},{bare}]}}"#), Some(&["web", "web"]));
+        services("services.json", &format!(r#"{{"items":[{item},{bare}]}}"#), Some(&["web", "web"]));
+        services("services.json", &format!("[{item},{bare}]"), Some(&["web", "web"]));
+        services("services.json", item, Some(&["web"]));
+        services("services.json", bare, Some(&["web"]));
+        services("services.json", &format!("\u{feff}{item}\r\n"), Some(&["web"]));
+        services("services.json", r#"{"kind":"List","items":[]}"#, Some(&[]));
+        services("services.json", r#"{"kind":"ServiceList","items":null}"#, Some(&[]));
+        services("services.json", "[]", Some(&[]));
+        services("pods.json", r#"{"kind":"PodList","items":[]}"#, None);
+        services("everything.json", &format!(r#"{{"kind":"List","items":[{item}]}}"#), Some(&["web"]));
+        services("services.yaml", "apiVersion: v1\nkind: List\nitems:\n- kind: Service\n  apiVersion: v1\n  metadata:\n    name: web\n", Some(&["web"]));
+        services("objects.yaml", "---\nkind: Service\napiVersion: v1\nmetadata: {name: a}\n---\nkind: Service\napiVersion: v1\nmetadata: {name: b}\n", Some(&["a", "b"]));
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_said_and_not_none() {
+        let (objects, gaps) = read_all(&[("services.json", r#"{"items":[{"metadata""#), ("pods.json", "[]")], &Scope::everything());
+        assert!(objects.services.is_none() && objects.pods.is_some());
+        assert_eq!(gaps[0].code, Code::OutputTruncated);
+        let (objects, gaps) = read_all(&[("services.json", r#"[{"metadata":{"name":"a"}},{"metadata":{"name":7}}]"#)], &Scope::everything());
+        assert_eq!(names(objects.services.as_ref()), ["a"]);
+        assert!(gaps[0].summary.contains("item 1: invalid type"), "{}", gaps[0].summary);
+        assert!(!objects.is_whole("services"), "one is missing");
+    }
+
+    #[test]
+    fn a_page_of_a_list_is_not_the_whole() {
+        let (objects, _) = read_all(
+            &[("services.json", r#"{"kind":"List","metadata":{"continue":"xyz"},"items":[]}"#), ("nodes.json", r#"{"kind":"List","metadata":{"continue":""},"items":[]}"#)],
+            &Scope::everything(),
+        );
+        assert!(!objects.is_whole("services") && objects.is_whole("nodes"));
+    }
+
+    #[test]
+    fn one_service_reads_what_it_needs() {
+        let files = [
+            (
+                "services.json",
+                r#"[{"metadata":{"namespace":"x","name":"web"},"spec":{"clusterIP":"10.96.0.7","selector":{"app":"web"}}},
+                    {"metadata":{"namespace":"x","name":"db"},"spec":{"selector":{"app":"db"},"ports":[{"port":1,"nodePort":30001}]}}]"#,
+            ),
+            (
+                "endpointslices.json",
+                r#"[{"addressType":"IPv4","metadata":{"namespace":"x","name":"web-1","labels":{"kubernetes.io/service-name":"web"}},
+                     "endpoints":[{"addresses":["10.0.0.9"],"targetRef":{"kind":"Pod","name":"odd"}}]},
+                    {"addressType":"IPv4","metadata":{"namespace":"x","name":"db-1","labels":{"kubernetes.io/service-name":"db"}},"endpoints":[]},
+                    {"addressType":"IPv4","metadata":{"namespace":"x","name":"lost"},"endpoints":[]}]"#,
+            ),
+            (
+                "pods.json",
+                r#"[{"metadata":{"namespace":"x","name":"web-0","labels":{"app":"web"}}},
+                    {"metadata":{"namespace":"x","name":"odd"}},
+                    {"metadata":{"namespace":"x","name":"same"},"status":{"podIP":"10.0.0.9"}},
+                    {"metadata":{"namespace":"y","name":"other","labels":{"app":"web"}}},
+                    {"metadata":{"namespace":"x","name":"db-0","labels":{"app":"db"}}},
+                    {"metadata":{"namespace":"y","name":"client"},"spec":{"nodeName":"a"},"status":{"phase":"Running","podIP":"10.0.0.10"}},
+                    {"metadata":{"namespace":"y","name":"client2"},"spec":{"nodeName":"a"},"status":{"phase":"Running","podIP":"10.0.0.11"}},
+                    {"metadata":{"namespace":"kube-system","name":"kube-proxy-1"}}]"#,
+            ),
+        ];
+        let wanted = |objects| Scope { objects, ..Scope::default() };
+        let (objects, gaps) = read_all(&files, &wanted(Wanted::Service { namespace: "x".into(), name: "web".into() }));
+        assert_eq!(gaps, []);
+        assert_eq!(names(objects.services.as_ref()), ["web", "db"], "Services are all read");
+        assert_eq!(names(objects.slices.as_ref()), ["web-1", "lost"]);
+        assert_eq!(names(objects.pods.as_ref()), ["web-0", "odd", "same", "client", "kube-proxy-1"]);
+        assert_eq!(names(objects.proxies.as_ref()), ["kube-proxy-1"]);
+        assert_eq!(objects.whole.iter().map(String::as_str).collect::<Vec<_>>(), ["services"]);
+
+        let (objects, _) = read_all(&files, &wanted(Wanted::Address { ip: Some("10.96.0.7".parse().unwrap()), port: Some(80) }));
+        assert_eq!(names(objects.slices.as_ref()), ["web-1", "lost"]);
+        let (objects, _) = read_all(&files, &wanted(Wanted::Address { ip: None, port: Some(30001) }));
+        assert_eq!(names(objects.slices.as_ref()), ["db-1", "lost"]);
+        let (objects, _) = read_all(&files, &Scope::everything());
+        assert_eq!(objects.pods().len(), 8);
+        assert!(objects.is_whole("pods"));
+    }
+
+    #[test]
+    fn a_selector_without_pods_gets_those_that_come_near() {
+        let files = [
+            ("services.json", r#"[{"metadata":{"namespace":"x","name":"web"},"spec":{"selector":{"app":"web"}}}]"#),
+            ("pods.json", r#"[{"metadata":{"namespace":"x","name":"w","labels":{"app":"wbe"}}},{"metadata":{"namespace":"y","name":"z"}}]"#),
+        ];
+        let scope = Scope { objects: Wanted::Service { namespace: "x".into(), name: "web".into() }, ..Scope::default() };
+        assert_eq!(names(read_all(&files, &scope).0.pods.as_ref()), ["w"]);
+    }
+
+    #[test]
+    fn events_of_the_old_api() {
+        let text = r#"{"kind":"EventList","items":[{"kind":"Event","apiVersion":"v1","metadata":{"name":"e"},"involvedObject":{"kind":"Pod","name":"w"},"message":"pulled"}]}"#;
+        let (objects, gaps) = read_all(&[("events.json", text)], &Scope::everything());
+        assert_eq!(gaps, []);
+        let events = objects.events.unwrap();
+        assert_eq!(events[0].note.as_deref(), Some("pulled"));
+        assert_eq!(events[0].regarding.as_ref().unwrap().name.as_deref(), Some("w"));
+    }
+
+    #[test]
+    fn other_resources_are_kept_as_they_are() {
+        let (objects, _) = read_all(&[("configmaps.json", r#"{"kind":"ConfigMapList","items":[{"data":{"a":"b"}}]}"#)], &Scope::everything());
+        assert_eq!(objects.other["configmaps"][0]["data"]["a"], "b");
+    }
+}
