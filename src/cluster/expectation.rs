@@ -150,7 +150,8 @@ pub fn expectation(
         node_addresses: around.node_addresses.to_vec(),
     };
     if let Some(why) = view.not_programmed() {
-        expected.promise = Promise::NotServed(why);
+        // What another proxy makes of it is not for us to know.
+        expected.promise = if view.proxy_name.is_some() { Promise::Unknown(why) } else { Promise::NotServed(why) };
         return expected;
     }
     if let Some(why) = &endpoints.unsure {

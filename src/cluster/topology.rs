@@ -131,3 +131,115 @@ fn asks_for_hints(view: &ServiceView<'_>) -> bool {
     let value = ANNOTATIONS.iter().find_map(|name| annotations.and_then(|a| a.get(*name)));
     value.is_some_and(|value| !value.is_empty() && !value.eq_ignore_ascii_case("disabled"))
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::collect::snapshot::Objects;
+
+    /// A port `http` with these endpoints in one slice, seen from `node-a` in `zone-a`.
+    fn on_node_a(spec: &Value, endpoints: &Value, kubelet: &str) -> (Vec<String>, Vec<String>, Topology, Vec<String>) {
+        let mut service = json!({"metadata": {"name": "web", "namespace": "default"},
+            "spec": {"clusterIP": "10.96.0.1", "ports": [{"name": "http", "port": 80, "nodePort": 0}]}});
+        for (key, value) in spec.as_object().unwrap() {
+            service["spec"][key] = value.clone();
+        }
+        let slice = json!({"metadata": {"name": "web-1", "namespace": "default", "labels": {"kubernetes.io/service-name": "web"}},
+            "addressType": "IPv4", "ports": [{"name": "http", "port": 8080}], "endpoints": endpoints});
+        let node = json!({"metadata": {"name": "node-a", "labels": {"topology.kubernetes.io/zone": "zone-a"}},
+            "status": {"nodeInfo": {"kubeletVersion": kubelet, "architecture": "", "bootID": "", "containerRuntimeVersion": "",
+                "kernelVersion": "", "kubeProxyVersion": "", "machineID": "", "operatingSystem": "", "osImage": "", "systemUUID": ""}}});
+        let objects = Objects {
+            services: Some(vec![serde_json::from_value(service).unwrap()]),
+            slices: Some(vec![serde_json::from_value(slice).unwrap()]),
+            nodes: Some(vec![serde_json::from_value(node).unwrap()]),
+            ..Objects::default()
+        };
+        let view = ServiceView::find(&objects, "default", "web").unwrap();
+        let sorted = ServiceEndpoints::read(&objects, &view).on_node(
+            &view,
+            &view.ports[0],
+            Family::V4,
+            &NodeView::find(&objects, "node-a"),
+        );
+        let words = |list: &[SocketAddr]| list.iter().map(|a| a.ip().to_string()).collect();
+        let left_out = sorted.left_out.iter().map(|l| format!("{} {}", l.address, l.why)).collect();
+        (words(&sorted.cluster), words(&sorted.local), sorted.topology, left_out)
+    }
+
+    fn ready(ip: &str, node: &str, zones: &[&str], nodes: &[&str]) -> Value {
+        let names = |list: &[&str]| list.iter().map(|name| json!({"name": name})).collect::<Vec<_>>();
+        json!({"addresses": [ip], "nodeName": node, "hints": {"forZones": names(zones), "forNodes": names(nodes)}})
+    }
+
+    fn ending(ip: &str, node: &str, serving: &Value) -> Value {
+        json!({"addresses": [ip], "nodeName": node, "conditions": {"ready": false, "serving": serving, "terminating": true}})
+    }
+
+    #[track_caller]
+    fn hints(kubelet: &str, endpoints: &[Value], expected: (&[&str], Topology)) {
+        let (cluster, _, topology, _) = on_node_a(&json!({}), &json!(endpoints), kubelet);
+        assert_eq!((cluster.as_slice(), topology), (expected.0.iter().map(ToString::to_string).collect::<Vec<_>>().as_slice(), expected.1));
+    }
+
+    #[test]
+    fn topology_hints() {
+        let [a, b] = [ready("10.0.0.1", "node-a", &["zone-a"], &[]), ready("10.0.0.2", "node-b", &["zone-b"], &[])];
+        hints("v1.34.0", &[a.clone(), b.clone()], (&["10.0.0.1"], Topology::SameZone));
+        hints("v1.29.0", &[a.clone(), b.clone()], (&["10.0.0.1", "10.0.0.2"], Topology::Off));
+        hints("v1.34.0", std::slice::from_ref(&b), (&["10.0.0.2"], Topology::Off));
+        let unhinted = ready("10.0.0.3", "node-c", &[], &[]);
+        hints("v1.34.0", &[a, unhinted], (&["10.0.0.1", "10.0.0.3"], Topology::Off));
+        let here = ready("10.0.0.4", "node-a", &["zone-a"], &["node-a"]);
+        let zone = ready("10.0.0.5", "node-d", &["zone-a"], &["node-d"]);
+        hints("v1.34.0", &[here.clone(), zone.clone()], (&["10.0.0.4"], Topology::SameNode));
+        hints("v1.32.0", &[here, zone], (&["10.0.0.4", "10.0.0.5"], Topology::SameZone));
+    }
+
+    #[test]
+    fn ending_endpoints_are_the_last_resort() {
+        let end = ending("10.0.0.1", "node-a", &json!(true));
+        let dead = ending("10.0.0.2", "node-a", &json!(false));
+        let (cluster, _, _, why) = on_node_a(&json!({}), &json!([end, dead]), "v1.34.0");
+        assert_eq!(cluster, ["10.0.0.1"]);
+        assert_eq!(why, ["10.0.0.2:8080 terminating and no longer ready"]);
+        let (cluster, _, _, why) = on_node_a(&json!({}), &json!([end, ready("10.0.0.3", "node-b", &[], &[])]), "v1.34.0");
+        assert_eq!(cluster, ["10.0.0.3"]);
+        assert_eq!(why, ["10.0.0.1:8080 terminating, and others are ready"]);
+    }
+
+    #[test]
+    fn policy_local() {
+        let spec = json!({"internalTrafficPolicy": "Local"});
+        let both = json!([ready("10.0.0.1", "node-a", &[], &[]), ready("10.0.0.2", "node-b", &[], &[])]);
+        let (cluster, local, _, why) = on_node_a(&spec, &both, "v1.34.0");
+        assert_eq!((cluster.len(), local), (0, vec!["10.0.0.1".to_owned()]));
+        assert_eq!(why, ["10.0.0.2:8080 on node-b, and the traffic policy is Local"]);
+        // Local falls back to an ending endpoint of this node although others are ready elsewhere.
+        let spec = json!({"type": "NodePort", "externalTrafficPolicy": "Local", "ports": [{"name": "http", "port": 80, "nodePort": 30080}]});
+        let mixed = json!([ending("10.0.0.1", "node-a", &json!(true)), ready("10.0.0.2", "node-b", &[], &[])]);
+        let (cluster, local, _, why) = on_node_a(&spec, &mixed, "v1.34.0");
+        assert_eq!((cluster, local), (vec!["10.0.0.2".to_owned()], vec!["10.0.0.1".to_owned()]));
+        assert!(why.is_empty());
+    }
+
+    #[test]
+    fn odd_endpoints() {
+        let odd = json!([{"addresses": ["10.0.0.1", "10.0.0.9"]}, {"addresses": ["fd00::1"]}, {"addresses": []},
+            {"addresses": ["10.0.0.1"], "conditions": {"ready": false}}, {"addresses": ["10.0.0.2"], "conditions": {"ready": false}}]);
+        let (cluster, _, _, why) = on_node_a(&json!({}), &odd, "v1.34.0");
+        assert_eq!(cluster, ["10.0.0.1"]);
+        assert_eq!(
+            why,
+            [
+                "10.0.0.9:8080 second address of an endpoint: kube-proxy takes the first only",
+                "[fd00::1]:8080 not an address of the family that its slice declares",
+                ":8080 not an address of the family that its slice declares",
+                "10.0.0.2:8080 not ready"
+            ]
+        );
+    }
+}
