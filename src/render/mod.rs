@@ -1,1 +1,58 @@
-//! A report as text. Sees only the report.
+//! A report as text. Sees only the report: no file, no clock, no environment.
+
+pub mod human;
+pub mod json;
+mod findings;
+mod header;
+mod hops;
+mod page;
+mod paths;
+#[cfg(test)]
+mod samples;
+mod text;
+mod v1;
+mod words;
+
+use crate::report::{Report, Severity};
+
+pub use page::Glyphs;
+pub use text::clean;
+
+/// Forms that a report can take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Format {
+    /// For a terminal, folded.
+    #[default]
+    Human,
+    /// For a terminal, every path spelled out and every rule whole.
+    Wide,
+    /// One JSON document, schema `svc-trace/v1`.
+    Json,
+}
+
+/// How a report is drawn; decided once, outside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Style {
+    /// Columns to fill.
+    pub width: usize,
+    /// Symbols to use.
+    pub glyphs: Glyphs,
+    /// Mildest severity that makes the verdict bad; `None`: none does.
+    pub fail_on: Option<Severity>,
+}
+
+impl Default for Style {
+    fn default() -> Self {
+        Self { width: 80, glyphs: Glyphs::Unicode, fail_on: Some(Severity::Error) }
+    }
+}
+
+/// The report in this form, ending in a newline.
+#[must_use]
+pub fn render(report: &Report, format: Format, style: Style) -> String {
+    match format {
+        Format::Human => human::render(report, style, human::Detail::Folded),
+        Format::Wide => human::render(report, style, human::Detail::Whole),
+        Format::Json => json::render(report, style.fail_on),
+    }
+}

@@ -1,0 +1,473 @@
+//! One path as a table of hops: what all its ways have in common once, where they part a line for each way.
+
+use std::collections::HashSet;
+
+use super::human::Detail;
+use super::page::{Column, Ink, Mark, Marks, Page, Row};
+use super::words;
+use crate::report::{Disposition, Evidence, Hop, Outcome, Trace};
+
+/// Ways that are shown one by one before the rest is counted.
+const WAYS: usize = 10;
+
+/// Columns of the hook (`postrouting`), and most columns of a chain, on a page of usual and of narrow width.
+const HOOK: usize = 11;
+const CHAIN: usize = 18;
+const CHAIN_NARROW: usize = 12;
+
+/// Draws the hops of a path, folded.
+pub(super) fn draw(page: &mut Page, trace: &Trace) {
+    let rows = rows(page, trace);
+    if rows.is_empty() {
+        return;
+    }
+    let main = main_dump(trace);
+    let place = rows.iter().map(|row| row.place(main).chars().count()).max().unwrap_or(0);
+    let marked = rows.iter().any(|row| row.mark != Mark::Plain);
+    let symbol = if marked { page.mark_width() } else { 0 };
+    let chain = rows.iter().map(|row| row.chain.chars().count()).max().unwrap_or(0);
+    let chain = chain.clamp(8, if page.width() < 72 { CHAIN_NARROW } else { CHAIN });
+    let place = place.min(24);
+    let fixed = 2 + HOOK + 1 + chain + 1 + symbol + usize::from(marked) + place + 2;
+    let text = page.width().saturating_sub(fixed).max(16);
+    let mut columns = vec![Column::of(HOOK).ink(Ink::Dim), Column::of(chain)];
+    if marked {
+        columns.push(Column::of(symbol).ink(Ink::Of(Mark::Bad)));
+    }
+    columns.push(Column::of(text));
+    if place > 0 {
+        columns.push(Column::of(place).ink(Ink::Dim).right());
+    }
+    let mut hook = "";
+    let mut drawn = Vec::new();
+    for row in &rows {
+        let mut cells = vec![if row.hook == hook { String::new() } else { row.hook.to_owned() }];
+        hook = row.hook;
+        cells.push(page.cut_end(row.chain, chain));
+        if marked {
+            cells.push(if row.mark == Mark::Plain { String::new() } else { page.symbol(row.mark).to_owned() });
+        }
+        cells.push(row.text.clone());
+        if place > 0 {
+            cells.push(row.place(main));
+        }
+        drawn.push(Row { mark: row.mark, cells });
+    }
+    page.table(2, Marks::Left, &columns, &drawn);
+    draw_dependencies(page, trace, Detail::Folded);
+}
+
+/// What a path depends on, each thing once.
+fn draw_dependencies(page: &mut Page, trace: &Trace, detail: Detail) {
+    let mut seen: Vec<&Evidence> = Vec::new();
+    for evidence in trace.outcomes.iter().flat_map(|outcome| &outcome.depends_on) {
+        if !seen.contains(&evidence) {
+            seen.push(evidence);
+        }
+    }
+    for evidence in seen {
+        let (text, rule) = match evidence {
+            Evidence::Line { dump, line, text, .. } => (format!("depends on {dump} line {line}"), Some(text)),
+            Evidence::Field { object, field, value } => (format!("depends on {object}: {field} = {value}"), None),
+            Evidence::Fact { text, .. } => (format!("depends on: {text}"), None),
+        };
+        let symbol = page.symbol(Mark::Unknown);
+        page.paragraph(2, 4, (Ink::Of(Mark::Unknown), symbol), &text);
+        match (rule, detail) {
+            (Some(rule), Detail::Folded) => page.quote(6, rule),
+            (Some(rule), Detail::Whole) => page.quote_whole(6, rule),
+            (None, _) => {}
+        }
+    }
+}
+
+/// Draws every hop of every way, each with its whole rule.
+pub(super) fn draw_whole(page: &mut Page, trace: &Trace) {
+    let many = trace.outcomes.len() > 1;
+    for (number, outcome) in trace.outcomes.iter().enumerate() {
+        if many {
+            let lead = format!("way {} of {}:", number + 1, trace.outcomes.len());
+            page.paragraph(2, 4, (Ink::Bold, &lead), &ending(page, outcome));
+        } else {
+            page.paragraph(2, 4, (Ink::Bold, ""), &ending(page, outcome));
+        }
+        let mut hook = String::new();
+        for hop in &outcome.hops {
+            let place = [hop.hook.as_str(), hop.table.as_str(), hop.chain.as_str()];
+            let place: Vec<&str> = place.into_iter().filter(|part| !part.is_empty()).collect();
+            let place = place.join(" ");
+            let mut what = hop.action.clone();
+            if let Some(ppm) = hop.ppm {
+                what.push_str(&format!(" ({})", words::percent(ppm)));
+            }
+            if let Some(words) = hop.words.as_deref().filter(|words| *words != hop.action) {
+                what.push_str(&format!(": {words}"));
+            }
+            if place != hook {
+                page.paragraph(4, 6, (Ink::Bold, &place), "");
+                hook = place;
+            }
+            page.paragraph(6, 8, (Ink::Plain, ""), &what);
+            if let Some(rule) = &hop.rule {
+                let at = source(hop);
+                page.quote_whole(8, &if at.is_empty() { rule.clone() } else { format!("{at} {rule}") });
+            }
+        }
+    }
+    draw_dependencies(page, trace, Detail::Whole);
+}
+
+/// `iptables-save:60`.
+fn source(hop: &Hop) -> String {
+    match (&hop.dump, hop.line) {
+        (Some(dump), Some(line)) => format!("{dump}:{line}"),
+        (Some(dump), None) => dump.clone(),
+        (None, Some(line)) => format!(":{line}"),
+        (None, None) => String::new(),
+    }
+}
+
+/// The dump that most lines of a path stand in: named once, above the table.
+pub(super) fn main_dump(trace: &Trace) -> Option<&str> {
+    let first = trace.outcomes.first()?;
+    let mut dumps: Vec<(&str, usize)> = Vec::new();
+    for dump in first.hops.iter().filter_map(|hop| hop.dump.as_deref()) {
+        match dumps.iter_mut().find(|(name, _)| *name == dump) {
+            Some((_, count)) => *count += 1,
+            None => dumps.push((dump, 1)),
+        }
+    }
+    dumps.into_iter().rev().max_by_key(|(_, count)| *count).map(|(name, _)| name)
+}
+
+/// A line of the table.
+struct Line<'r> {
+    hook: &'r str,
+    chain: &'r str,
+    mark: Mark,
+    text: String,
+    at: (Option<&'r str>, Option<u32>),
+}
+
+impl Line<'_> {
+    /// `:60`; with its dump where that is not the main one.
+    fn place(&self, main: Option<&str>) -> String {
+        match self.at {
+            (dump, Some(line)) if dump == main => format!(":{line}"),
+            (Some(dump), Some(line)) => format!("{dump}:{line}"),
+            (None, Some(line)) => format!(":{line}"),
+            (_, None) => String::new(),
+        }
+    }
+}
+
+fn rows<'r>(page: &Page, trace: &'r Trace) -> Vec<Line<'r>> {
+    let Some(first) = trace.outcomes.first() else { return Vec::new() };
+    let parted = Parted::of(&trace.outcomes);
+    let mut lines = Vec::new();
+    let only = (trace.outcomes.len() == 1).then_some(first);
+    for (number, hop) in parted.before.iter().enumerate() {
+        let next = parted.before.get(number + 1).or_else(|| first.hops.get(number + 1));
+        if let Some(line) = hop_line(page, hop, next, only) {
+            lines.push(line);
+        }
+    }
+    branch_lines(page, &parted, &mut lines);
+    for (number, group) in parted.after.iter().enumerate() {
+        if number == 0 {
+            for (at, hop) in group.hops.iter().enumerate() {
+                if hop.table.is_empty() && group.routes == Routes::Own {
+                    let text = "each as its own route says".to_owned();
+                    lines.push(Line { hook: &hop.hook, chain: "", mark: Mark::Plain, text, at: (None, None) });
+                } else if let Some(line) = hop_line(page, hop, group.hops.get(at + 1), Some(group.outcome)) {
+                    lines.push(line);
+                }
+            }
+        } else if let Some(main) = parted.after.first() {
+            other_end(main, group, &mut lines);
+        }
+    }
+    lines
+}
+
+/// The hops of one group of ways after the last rewrite, where they differ from the main group's.
+fn other_end<'r>(main: &After<'r>, group: &After<'r>, lines: &mut Vec<Line<'r>>) {
+    let whose = match group.count {
+        1 => group.outcome.destination.clone().unwrap_or_else(|| "one way".into()),
+        count => format!("{count} of the ways"),
+    };
+    let known: HashSet<(&str, &str, Option<u32>)> = main.hops.iter().map(key).collect();
+    let mut own = group.hops.iter().filter(|hop| !known.contains(&key(hop)) && !is_passage(hop)).peekable();
+    if own.peek().is_none() {
+        return;
+    }
+    for hop in own {
+        let what = hop.words.clone().unwrap_or_else(|| hop.action.clone());
+        lines.push(Line {
+            hook: &hop.hook,
+            chain: &hop.chain,
+            mark: mark(group.outcome, hop),
+            text: format!("{whose}: {what}"),
+            at: (hop.dump.as_deref(), hop.line),
+        });
+    }
+}
+
+fn key(hop: &Hop) -> (&str, &str, Option<u32>) {
+    (&hop.hook, &hop.chain, hop.line)
+}
+
+/// Ways that part after some common hops and meet again.
+struct Parted<'r> {
+    before: &'r [Hop],
+    branches: Vec<Branch<'r>>,
+    after: Vec<After<'r>>,
+}
+
+/// One way between the common beginning and its last rewrite (or its end).
+struct Branch<'r> {
+    outcome: &'r Outcome,
+    hops: &'r [Hop],
+    /// Where it leaves the common way.
+    leaves: Option<&'r Hop>,
+}
+
+/// What follows the last rewrite, for all ways that have it alike.
+struct After<'r> {
+    outcome: &'r Outcome,
+    hops: &'r [Hop],
+    count: usize,
+    routes: Routes,
+}
+
+/// Whether ways that end alike are routed alike.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Routes {
+    Same,
+    Own,
+}
+
+impl<'r> Parted<'r> {
+    fn of(outcomes: &'r [Outcome]) -> Self {
+        let Some((first, others)) = outcomes.split_first() else {
+            return Self { before: &[], branches: Vec::new(), after: Vec::new() };
+        };
+        let mut common = first.hops.len();
+        for other in others {
+            let alike = first.hops.iter().zip(&other.hops).take_while(|(a, b)| a == b).count();
+            common = common.min(alike);
+        }
+        let before = first.hops.get(..common).unwrap_or_default();
+        let mut branches: Vec<Branch<'r>> = Vec::new();
+        let mut after: Vec<After<'r>> = Vec::new();
+        if others.is_empty() {
+            return Self { before, branches, after };
+        }
+        for outcome in outcomes {
+            let own = outcome.hops.get(common..).unwrap_or_default();
+            let pivot = match own.iter().rposition(is_rewrite) {
+                Some(at) => at + 1,
+                None if is_end(outcome) || outcome.when.is_some() => own.len(),
+                None => 0,
+            };
+            let (branch, rest) = own.split_at_checked(pivot).unwrap_or((own, &[]));
+            if pivot > 0 || !outcome.depends_on.is_empty() {
+                branches.push(Branch { outcome, hops: branch, leaves: own.first() });
+            }
+            if rest.is_empty() {
+                continue;
+            }
+            match after.iter_mut().find(|group| alike(group.hops, rest)) {
+                Some(group) => {
+                    group.count += 1;
+                    if group.hops != rest {
+                        group.routes = Routes::Own;
+                    }
+                }
+                None => after.push(After { outcome, hops: rest, count: 1, routes: Routes::Same }),
+            }
+        }
+        after.sort_by_key(|group| std::cmp::Reverse(group.count));
+        Self { before, branches, after }
+    }
+}
+
+/// Whether two ends are the same but for where the route leads.
+fn alike(a: &[Hop], b: &[Hop]) -> bool {
+    a.len() == b.len()
+        && a.iter().zip(b).all(|(a, b)| if a.table.is_empty() && b.table.is_empty() { a.hook == b.hook } else { a == b })
+}
+
+/// A rule that rewrites the destination.
+fn is_rewrite(hop: &Hop) -> bool {
+    ["dnat", "redirect", "real server"].iter().any(|verb| hop.action.starts_with(verb))
+}
+
+/// Whether the packet goes no further.
+fn is_end(outcome: &Outcome) -> bool {
+    match outcome.disposition {
+        Disposition::Dropped | Disposition::Rejected | Disposition::Unroutable | Disposition::Loop => true,
+        Disposition::Delivered | Disposition::Local | Disposition::Untouched | Disposition::Indeterminate => false,
+    }
+}
+
+/// A jump or a return that only leads from one chain to the next.
+fn is_passage(hop: &Hop) -> bool {
+    hop.words.is_none() && ["jump ", "goto ", "return"].iter().any(|verb| hop.action.starts_with(verb))
+}
+
+fn branch_lines<'r>(page: &Page, parted: &Parted<'r>, lines: &mut Vec<Line<'r>>) {
+    let (sure, conditional): (Vec<&Branch<'r>>, Vec<&Branch<'r>>) =
+        parted.branches.iter().partition(|branch| branch.outcome.when.is_none());
+    let mut shown: Vec<&Branch<'r>> = sure.clone();
+    // of many, the wrong ones are what is looked for
+    if shown.len() > WAYS + 2 {
+        shown.sort_by_key(|branch| branch.outcome.expected != Some(false));
+        shown.truncate(WAYS);
+    }
+    for branch in &shown {
+        lines.push(branch_line(page, branch));
+    }
+    if shown.len() < sure.len() {
+        let left: Vec<&&Branch<'r>> = sure.iter().filter(|branch| !shown.iter().any(|s| std::ptr::eq(*s, **branch))).collect();
+        lines.push(rest_line(page, &left));
+    }
+    let mut said: Vec<&str> = Vec::new();
+    for branch in &conditional {
+        let when = branch.outcome.when.as_deref().unwrap_or_default();
+        if said.contains(&when) {
+            continue;
+        }
+        said.push(when);
+        let same: Vec<&&Branch<'r>> =
+            conditional.iter().filter(|other| other.outcome.when.as_deref() == Some(when)).collect();
+        lines.push(conditional_line(page, when, branch, &same));
+    }
+}
+
+fn rest_line<'r>(page: &Page, left: &[&&Branch<'r>]) -> Line<'r> {
+    let shares: Vec<u32> = left.iter().filter_map(|branch| branch.outcome.ppm).collect();
+    let (least, most) = (shares.iter().min().copied().unwrap_or(0), shares.iter().max().copied().unwrap_or(0));
+    let (least, most) = (words::percent(least), words::percent(most));
+    let each = if least == most { format!("{least} each") } else { format!("{least} to {most} each") };
+    let bad = left.iter().filter(|branch| branch.outcome.expected == Some(false)).count();
+    let trouble = if bad > 0 { format!(", {bad} of them wrong") } else { String::new() };
+    Line {
+        hook: left.first().and_then(|branch| branch.hops.last()).map_or("", |hop| &hop.hook),
+        chain: "",
+        mark: if bad > 0 { Mark::Bad } else { Mark::Plain },
+        text: format!("{} {} more, {each}{trouble} (-o wide)", page.dots(), left.len()),
+        at: (None, None),
+    }
+}
+
+fn conditional_line<'r>(page: &Page, when: &str, branch: &Branch<'r>, same: &[&&Branch<'r>]) -> Line<'r> {
+    let hop = branch.hops.last().or(branch.outcome.hops.last());
+    let to = match same.len() {
+        1 => short_ending(page, branch.outcome),
+        count => format!("{} one of {}", page.arrow(), words::count(count, "endpoint")),
+    };
+    Line {
+        hook: hop.map_or("", |hop| &hop.hook),
+        chain: hop.map_or("", |hop| &hop.chain),
+        mark: if same.iter().any(|branch| branch.outcome.expected == Some(false)) { Mark::Bad } else { Mark::Plain },
+        text: format!("{when}: {to}"),
+        at: hop.filter(|_| same.len() == 1).map_or((None, None), |hop| (hop.dump.as_deref(), hop.line)),
+    }
+}
+
+fn branch_line<'r>(page: &Page, branch: &Branch<'r>) -> Line<'r> {
+    let hop = branch.hops.last().or(branch.leaves);
+    let mut text = String::new();
+    if let Some(ppm) = branch.outcome.ppm {
+        text.push_str(&format!("{} ", words::percent(ppm)));
+    }
+    text.push_str(&short_ending(page, branch.outcome));
+    let notes: Vec<&str> = branch.hops.iter().filter_map(|hop| hop.words.as_deref()).filter(|w| !text.contains(*w)).collect();
+    if branch.outcome.depends_on.is_empty() && is_end(branch.outcome) && !notes.is_empty() {
+        text.push_str(&format!(" ({})", notes.join("; ")));
+    }
+    Line {
+        hook: hop.map_or("", |hop| &hop.hook),
+        chain: hop.map_or("", |hop| &hop.chain),
+        mark: branch_mark(branch.outcome),
+        text,
+        at: hop.map_or((None, None), |hop| (hop.dump.as_deref(), hop.line)),
+    }
+}
+
+fn branch_mark(outcome: &Outcome) -> Mark {
+    if outcome.disposition == Disposition::Indeterminate || !outcome.depends_on.is_empty() {
+        Mark::Unknown
+    } else if outcome.expected == Some(false) {
+        Mark::Bad
+    } else {
+        Mark::Plain
+    }
+}
+
+/// The mark of a hop: a way's trouble stands where it ends.
+fn mark(outcome: &Outcome, hop: &Hop) -> Mark {
+    let ends = outcome.hops.last().is_some_and(|last| last == hop) && is_end(outcome);
+    if outcome.expected == Some(false) && (ends || (is_rewrite(hop) && !is_end(outcome))) { Mark::Bad } else { Mark::Plain }
+}
+
+/// Where a way ends, in a table: pods stand in the header, the node is enough.
+fn short_ending(page: &Page, outcome: &Outcome) -> String {
+    let mut short = outcome.clone();
+    short.hops.clear();
+    if let (Some(node), Some(is)) = (&outcome.destination_node, &mut short.destination_is) {
+        is.clone_from(node);
+    }
+    ending(page, &short)
+}
+
+/// Where a way ends, in words: `→ 10.244.1.5:8080 web-1 on node-a`.
+pub(super) fn ending(page: &Page, outcome: &Outcome) -> String {
+    let arrow = page.arrow();
+    let to = outcome.destination.as_deref().unwrap_or("somewhere");
+    let is = match (&outcome.destination_is, outcome.expected) {
+        (Some(is), Some(false)) => format!(" {is}, not promised"),
+        (Some(is), _) => format!(" {is}"),
+        (None, Some(false)) => " no endpoint".into(),
+        (None, _) => String::new(),
+    };
+    let by = outcome.by.as_deref().map(|by| format!(" by {by}")).unwrap_or_default();
+    let mut text = match outcome.disposition {
+        Disposition::Delivered => format!("{arrow} {to}{is}"),
+        Disposition::Local => format!("{arrow} {to}{is}, a socket of this node"),
+        Disposition::Untouched => format!("{arrow} {to} unchanged"),
+        Disposition::Dropped => format!("dropped{by}"),
+        Disposition::Rejected => match &outcome.by {
+            Some(with) => format!("refused with {with}"),
+            None => "refused".into(),
+        },
+        Disposition::Unroutable => format!("no way to {to}{by}"),
+        Disposition::Loop => format!("comes back to {to}: a loop"),
+        Disposition::Indeterminate => format!("{arrow} {to}{is}, if at all"),
+    };
+    if !outcome.depends_on.is_empty() {
+        let on: Vec<String> = outcome.depends_on.iter().map(super::findings::short).collect();
+        text.push_str(&format!("; depends on {}", on.join(", ")));
+    }
+    text
+}
+
+/// One hop as a line; `None` for a mere passage from chain to chain. `only`: the one way that takes this hop.
+fn hop_line<'r>(page: &Page, hop: &'r Hop, next: Option<&Hop>, only: Option<&'r Outcome>) -> Option<Line<'r>> {
+    let leads_on = next.is_some_and(|next| !next.chain.is_empty() && hop.action.ends_with(next.chain.as_str()));
+    if is_passage(hop) && (hop.action == "return" || !leads_on || is_base(hop) || next.is_some_and(is_rewrite)) {
+        return None;
+    }
+    let text = match only.filter(|_| is_rewrite(hop)) {
+        Some(outcome) if !is_end(outcome) => short_ending(page, outcome),
+        Some(_) | None => hop.words.clone().unwrap_or_else(|| hop.action.clone()),
+    };
+    let mark = only.map_or(Mark::Plain, |outcome| mark(outcome, hop));
+    Some(Line { hook: &hop.hook, chain: &hop.chain, mark, text, at: (hop.dump.as_deref(), hop.line) })
+}
+
+/// Whether the hop is a rule of a base chain, named as its hook.
+fn is_base(hop: &Hop) -> bool {
+    hop.chain.eq_ignore_ascii_case(&hop.hook)
+}
