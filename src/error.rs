@@ -56,6 +56,9 @@ pub enum Error {
         /// What to do next.
         help: Option<String>,
     },
+    /// A signal came while nodes were read; what was made was removed.
+    #[error("interrupted")]
+    Interrupted,
     /// The report could not be written.
     #[error("cannot write the report: {0}")]
     Output(#[from] std::io::Error),
@@ -84,7 +87,7 @@ impl Error {
             }),
             Self::Bundle { .. } => Some("kubectl svc-trace collect -d DIR makes a bundle".into()),
             Self::Kubeconfig { .. } => Some("kubectl config get-contexts; or give --kubeconfig FILE, or --bundle DIR".into()),
-            Self::File { .. } | Self::Output(_) => None,
+            Self::File { .. } | Self::Output(_) | Self::Interrupted => None,
         }
     }
 }

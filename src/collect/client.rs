@@ -11,6 +11,9 @@ use super::config::KubeOptions;
 use crate::{Error, Result};
 
 /// The namespace of names without one: `--namespace`, else the context's, else `default`.
+///
+/// # Errors
+/// When there is no usable kubeconfig.
 pub async fn namespace(options: &KubeOptions) -> Result<String> {
     match &options.namespace {
         Some(name) => Ok(name.clone()),
@@ -19,6 +22,9 @@ pub async fn namespace(options: &KubeOptions) -> Result<String> {
 }
 
 /// A client for the cluster that `options` lead to.
+///
+/// # Errors
+/// When there is no usable kubeconfig, or its credentials cannot be read.
 pub async fn connect(options: &KubeOptions) -> Result<Client> {
     let config = configuration(options).await?;
     let url = config.cluster_url.to_string();

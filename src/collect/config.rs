@@ -128,6 +128,8 @@ pub struct Limits {
     pub request: Duration,
     /// From a created Job to its running pod.
     pub pod_start: Duration,
+    /// From a created Job to a pod that the kubelet has taken up.
+    pub pod_seen: Duration,
     /// Nothing comes from an exec for so long.
     pub exec_silence: Duration,
     /// All commands of one node.
@@ -146,6 +148,7 @@ impl Default for Limits {
         Self {
             request: Self::REQUEST,
             pod_start: Duration::from_secs(40),
+            pod_seen: Duration::from_secs(12),
             exec_silence: Duration::from_secs(20),
             node: Duration::from_secs(120),
             settle: Duration::from_secs(10),
@@ -155,7 +158,9 @@ impl Default for Limits {
 
 /// Where progress is told, a line at a time; silent by default. Never standard output.
 #[derive(Clone, Default)]
-pub struct Say(Option<Arc<dyn Fn(&str) + Send + Sync>>);
+pub struct Say(Option<Listener>);
+
+type Listener = Arc<dyn Fn(&str) + Send + Sync>;
 
 impl Say {
     /// Tells each line to `listener`.
