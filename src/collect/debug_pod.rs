@@ -24,7 +24,6 @@ use crate::{Error, Result};
 const LOOK: Duration = Duration::from_millis(200);
 
 /// Everything that was made and is not yet removed.
-#[derive(Debug)]
 pub struct Ledger {
     client: Client,
     limits: Limits,

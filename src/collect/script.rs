@@ -24,6 +24,8 @@ impl Frame {
 ///
 /// stdout of a command goes straight through; stderr and the exit status are kept in a variable and follow, so no
 /// file is written and the streams cannot mix. Every command has `/dev/null` for input: the script is in ours.
+/// Files of /proc/sys are read by `cat`: a shell's `read` takes a byte at a time and gets no more than the first
+/// (Linux kernel/sysctl.c, `proc_dointvec` ends at any offset but 0).
 #[must_use]
 pub fn build(frame: &Frame, rows: &[Row]) -> String {
     let word = &frame.0;
@@ -46,7 +48,7 @@ run() {{
   printf '\n%s end %s\n' {word} "$n"
 }}
 none() {{ printf '\n%s none %s\n' {word} "$1"; }}
-knobs() {{ for f in "$@"; do if [ -r "$f" ]; then read -r x <"$f" && printf '%s %s\n' "$f" "$x"; fi; done; return 0; }}
+knobs() {{ for f in "$@"; do shift; if [ -r "$f" ]; then set -- "$@" "$f"; fi; done; printf '%s\n' "$@"; echo; cat "$@"; }}
 "#
     );
     for row in rows {
@@ -123,7 +125,7 @@ pub fn read(frame: &Frame, rows: &[Row], output: &[u8]) -> Reading {
         let proved = complete::prove(row.dump, &text);
         let whole = match (closed, exit) {
             (None, _) => Some(false),
-            (Some(_), Some(0)) => Some(true),
+            (Some(_), Some(0)) => Some(!matches!(row.source, Source::Sysctls(_)) || !text.is_empty()),
             // a command that failed without a word of output has nothing to be cut
             (Some(_), _) => (!text.is_empty()).then_some(false),
         };
@@ -188,13 +190,15 @@ fn first_line(text: &str) -> Option<String> {
     Some(short)
 }
 
-/// `/proc/sys/net/ipv4/ip_forward 1` as `sysctl` prints it.
+/// Paths, an empty line, and as many values, as `sysctl` prints them. Nothing where the two do not match.
 fn sysctls(text: &str) -> String {
+    let Some((paths, values)) = text.split_once("\n\n") else { return String::new() };
+    if paths.lines().count() != values.lines().count() || !values.ends_with('\n') {
+        return String::new();
+    }
     let mut out = String::with_capacity(text.len());
-    for line in text.lines() {
-        if let Some((path, value)) = line.split_once(' ') {
-            let _ = writeln!(out, "{} = {value}", sysctl_key(path));
-        }
+    for (path, value) in paths.lines().zip(values.lines()) {
+        let _ = writeln!(out, "{} = {value}", sysctl_key(path));
     }
     out
 }
@@ -209,5 +213,99 @@ fn argv(row: &Row, begin: &[&str]) -> Vec<String> {
             .find(|tool| tool.argv.first() == begin.get(2))
             .map(|tool| tool.argv.iter().map(|&word| word.to_owned()).collect())
             .unwrap_or_default(),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
+mod tests {
+    use std::io::Write as _;
+    use std::process::{Command, Stdio};
+
+    use super::*;
+    use crate::collect::dumps::{Tool, When};
+    use crate::collect::snapshot::Completeness;
+
+    const fn tool(argv: &'static [&'static str]) -> Tool {
+        Tool { argv, version: None, unless: &[] }
+    }
+
+    const fn row(dump: &'static str, source: Source) -> Row {
+        Row { dump, source, when: When::Always }
+    }
+
+    const ROWS: &[Row] = &[
+        row("plain", Source::Tools(&[tool(&["no-such-program-1"]), tool(&["printf", "a\\nb\\n"])])),
+        row("no-newline", Source::Tools(&[tool(&["printf", "a"])])),
+        row("binary", Source::Tools(&[tool(&["printf", "\\0\\377\\n\\n"])])),
+        row("fails", Source::Tools(&[tool(&["sh", "-c", "echo out; echo err one >&2; echo err two >&2; exit 3"])])),
+        row("silent", Source::Tools(&[tool(&["true"])])),
+        row("eats-input", Source::Tools(&[tool(&["cat"])])),
+        row("missing", Source::Tools(&[tool(&["no-such-program-1"])])),
+        row("ruled-out", Source::Tools(&[Tool { argv: &["true"], version: None, unless: &["sh"] }])),
+        row("file", Source::File("/proc/self/comm")),
+        row("no-file", Source::File("/proc/no/such/file")),
+        row("sysctl", Source::Sysctls(&["/proc/sys/net/ipv4/conf/*/rp_filter", "/proc/sys/net/no/such"])),
+        row("versioned", Source::Tools(&[Tool { argv: &["cat", "/dev/null"], version: Some("--version"), unless: &[] }])),
+    ];
+
+    fn run(frame: &Frame) -> Vec<u8> {
+        let mut shell = Command::new("/bin/sh").arg("-s").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        shell.stdin.take().unwrap().write_all(build(frame, ROWS).as_bytes()).unwrap();
+        shell.wait_with_output().unwrap().stdout
+    }
+
+    #[test]
+    fn a_real_shell_frames_every_output_exactly() {
+        let frame = Frame::random();
+        let reading = read(&frame, ROWS, &run(&frame));
+        assert!(reading.done);
+        assert_eq!(reading.missing, ["missing", "ruled-out"]);
+        assert_eq!(reading.unread, [""; 0]);
+        let dump = |name: &str| reading.dumps.dumps.get(name).unwrap();
+        assert_eq!((dump("plain").text.as_str(), dump("plain").exit), ("a\nb\n", Some(0)));
+        assert_eq!(dump("plain").argv, ["printf", "a\\nb\\n"]);
+        assert_eq!(dump("no-newline").text, "a");
+        assert_eq!(dump("binary").text, "\0\u{fffd}\n\n");
+        assert_eq!((dump("fails").text.as_str(), dump("fails").stderr.as_str()), ("out\n", "err one\nerr two\n"));
+        assert_eq!((dump("fails").exit, dump("fails").complete), (Some(3), Completeness::Cut));
+        assert_eq!((dump("silent").text.as_str(), dump("silent").complete), ("", Completeness::Whole));
+        assert_eq!(dump("eats-input").text, "");
+        assert_eq!(dump("file").text, "cat\n");
+        assert_eq!(dump("no-file").exit, Some(1));
+        assert_eq!(dump("no-file").complete, Completeness::Unknown);
+        assert!(dump("no-file").stderr.contains("/proc/no/such/file"));
+        assert!(dump("sysctl").text.contains("net.ipv4.conf.all.rp_filter = "), "{}", dump("sysctl").text);
+        assert!(dump("versioned").version.as_deref().unwrap().contains("cat"));
+        assert!(dump("versioned").ms.is_some());
+    }
+
+    #[test]
+    fn output_that_ends_anywhere_is_never_taken_for_whole() {
+        let frame = Frame::random();
+        let output = run(&frame);
+        let whole = read(&frame, ROWS, &output);
+        for end in 0..output.len() {
+            let cut = read(&frame, ROWS, &output[..end]);
+            for (name, dump) in &cut.dumps.dumps {
+                let of_whole = &whole.dumps.dumps[name];
+                assert!(dump.complete != Completeness::Whole || dump.text == of_whole.text, "{name} cut at {end}");
+            }
+        }
+    }
+
+    #[test]
+    fn text_that_imitates_a_frame_is_text() {
+        let (frame, other) = (Frame::random(), Frame::random());
+        let output = format!(
+            "\n{0} begin plain printf\nx\n{1} status plain 1.00 1.50\n\n0\n{1} none missing\n\n{0} status plain 1.00 1.50\nwarning\n0",
+            frame.0, other.0
+        );
+        let reading = read(&frame, ROWS, output.as_bytes());
+        assert_eq!(reading.missing, [""; 0]);
+        let dump = &reading.dumps.dumps["plain"];
+        assert!(dump.text.starts_with("x\n") && dump.text.contains(&other.0));
+        assert_eq!((dump.exit, dump.stderr.as_str(), dump.ms), (Some(0), "warning", Some(500)));
+        assert!(!reading.done);
     }
 }
