@@ -1,11 +1,11 @@
 //! Which endpoints a Service port has on one node, and why the others are not used: kube-proxy's own rules
 //! (pkg/proxy/endpointslicecache.go and topology.go). Says nothing of addresses that lead there.
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 
 use k8s_openapi::api::core::v1::{Endpoints, Pod};
 use k8s_openapi::api::discovery::v1::{Endpoint as SliceEndpoint, EndpointSlice};
-use rustc_hash::FxHashMap;
 
 use crate::collect::snapshot::Objects;
 use crate::walk::packet::Protocol;
@@ -92,7 +92,7 @@ pub struct ServiceEndpoints<'snap> {
     pub slices: Vec<&'snap EndpointSlice>,
     /// v1 Endpoints, where slices were not read.
     pub legacy: Option<&'snap Endpoints>,
-    pods: FxHashMap<&'snap str, &'snap Pod>,
+    pods: BTreeMap<&'snap str, &'snap Pod>,
     families: Vec<Family>,
     namespace: &'snap str,
 }
@@ -144,6 +144,11 @@ impl<'snap> ServiceEndpoints<'snap> {
         self.objects.slices.is_some() || self.objects.endpoints.is_some()
     }
 
+    /// Pods of the Service's namespace, as far as they were read, by name.
+    pub fn pods(&self) -> impl Iterator<Item = &'snap Pod> {
+        self.pods.values().copied()
+    }
+
     /// The pod of this name in the Service's namespace.
     #[must_use]
     pub fn pod(&self, name: &str) -> Option<&'snap Pod> {
@@ -153,6 +158,21 @@ impl<'snap> ServiceEndpoints<'snap> {
     /// Sorts the endpoints of one port, in one family, for one node.
     #[must_use]
     pub fn on_node(&self, view: &ServiceView<'snap>, port: &PortView<'snap>, family: Family, node: &NodeView<'_>) -> PortEndpoints<'snap> {
+        let mut sorted = self.gather(port, family, node);
+        self.categorize(view, port, family, node, &mut sorted);
+        sorted
+    }
+
+    /// The endpoints of one port, in one family, as any node would take them that policies and hints do not limit.
+    #[must_use]
+    pub fn anywhere(&self, port: &PortView<'snap>, family: Family) -> PortEndpoints<'snap> {
+        let nowhere = NodeView { name: "", object: None, zone: None, minor: None, addresses: Vec::new(), pod_ranges: Vec::new() };
+        let mut sorted = self.gather(port, family, &nowhere);
+        self.settle(&mut sorted);
+        sorted
+    }
+
+    fn gather(&self, port: &PortView<'snap>, family: Family, node: &NodeView<'_>) -> PortEndpoints<'snap> {
         let mut sorted = PortEndpoints {
             all: Vec::new(),
             cluster: Vec::new(),
@@ -170,7 +190,9 @@ impl<'snap> ServiceEndpoints<'snap> {
             self.read_legacy(legacy, port, family, node, &mut sorted);
         }
         sorted.all.sort_by_cached_key(|endpoint| endpoint.address.to_string());
-        self.categorize(view, port, family, node, &mut sorted);
+        // Slices may share the ports of a Service among them: what one lacks, another serves.
+        let served: Vec<String> = sorted.all.iter().map(|e| e.address.ip().to_string()).collect();
+        sorted.left_out.retain(|l| !matches!(l.why, WhyNot::PortNotServed(_)) || !served.contains(&l.address));
         sorted
     }
 

@@ -11,6 +11,7 @@ pub mod readiness;
 pub mod resolve;
 pub mod selector;
 pub mod service;
+pub mod summary;
 pub mod topology;
 pub mod why_not;
 
@@ -19,4 +20,5 @@ pub use expectation::{Expectation, expectation};
 pub use node::NodeView;
 pub use paths::{Client, PathSpec, paths};
 pub use resolve::{Subject, resolve};
+pub use summary::summarize;
 pub use service::{Family, PortView, ServiceView};

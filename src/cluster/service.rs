@@ -286,10 +286,14 @@ impl<'snap> ServiceView<'snap> {
         ServicePortName::new(self.namespace, self.name, port.name)
     }
 
-    /// Families that it has a cluster IP of.
+    /// Families that it has a cluster IP of; without any, those that it declares.
     #[must_use]
     pub fn families(&self) -> Vec<Family> {
         let mut families: Vec<Family> = Vec::new();
+        if self.cluster_ips.is_empty() {
+            let declared = self.object.spec.as_ref().and_then(|s| s.ip_families.as_deref()).unwrap_or_default();
+            return [Family::V4, Family::V6].into_iter().filter(|f| declared.iter().any(|d| d == f.as_str())).collect();
+        }
         for family in self.cluster_ips.iter().map(|ip| Family::of(*ip)) {
             if !families.contains(&family) {
                 families.push(family);

@@ -70,6 +70,22 @@ impl<'snap> ServiceEndpoints<'snap> {
         } else {
             sorted.local.clone()
         };
+        self.explain(sorted);
+    }
+
+    /// Without a node: what is ready, else what is ending and still answers.
+    pub(super) fn settle(&self, sorted: &mut PortEndpoints<'snap>) {
+        sorted.cluster = sorted.all.iter().filter(|e| e.ready).map(|e| e.address).collect();
+        if sorted.cluster.is_empty() {
+            sorted.cluster = sorted.all.iter().filter(|e| e.serving && e.terminating).map(|e| e.address).collect();
+        }
+        sorted.has_any = !sorted.cluster.is_empty();
+        sorted.reachable.clone_from(&sorted.cluster);
+        self.explain(sorted);
+    }
+
+    /// Says of each endpoint that is in no list why it is not.
+    fn explain(&self, sorted: &mut PortEndpoints<'snap>) {
         let used: Vec<SocketAddr> = sorted.cluster.iter().chain(&sorted.local).copied().collect();
         let unused: Vec<LeftOut<'snap>> = sorted
             .all
