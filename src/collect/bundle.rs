@@ -72,16 +72,16 @@ struct GapRow {
 /// If there is no bundle, it is of a newer format, a file cannot be read, leads out of the bundle or is too large.
 /// A file whose content is not understood is a gap of the snapshot.
 pub fn load(path: &Path, scope: &Scope) -> Result<Snapshot> {
-    let source = Source::folder(path)?;
+    let source = Source::open(path)?;
     let mut gaps = Vec::new();
     let cover = cover(&source)?;
     let mut nodes = BTreeMap::<String, Vec<&str>>::new();
     let names = source.names();
     for name in &names {
-        if let Some((node, file)) = name.strip_prefix("nodes/").and_then(|rest| rest.split_once('/')) {
-            if scope.nodes.as_ref().is_none_or(|wanted| wanted.iter().any(|wanted| wanted == node)) {
-                nodes.entry(node.to_owned()).or_default().push(file);
-            }
+        if let Some((node, file)) = name.strip_prefix("nodes/").and_then(|rest| rest.split_once('/'))
+            && scope.nodes.as_ref().is_none_or(|wanted| wanted.iter().any(|wanted| wanted == node))
+        {
+            nodes.entry(node.to_owned()).or_default().push(file);
         }
     }
     let mut snapshot = Snapshot {
@@ -114,7 +114,7 @@ pub fn load(path: &Path, scope: &Scope) -> Result<Snapshot> {
 /// # Errors
 /// If there is no bundle that can be read.
 pub fn node_names(path: &Path) -> Result<BTreeSet<String>> {
-    let source = Source::folder(path)?;
+    let source = Source::open(path)?;
     cover(&source)?;
     Ok(source.names().iter().filter_map(|name| Some(name.strip_prefix("nodes/")?.split_once('/')?.0.to_owned())).collect())
 }

@@ -1,5 +1,6 @@
 //! All reading: the API, the nodes, bundles, pasted dumps. The only stage that does I/O.
 
+mod archive;
 pub mod bundle;
 pub mod client;
 pub mod complete;
@@ -14,6 +15,7 @@ pub mod live;
 pub mod manifest;
 mod objects;
 pub mod refusal;
+mod save;
 pub mod scope;
 pub mod script;
 pub mod snapshot;
@@ -28,3 +30,4 @@ fn random_hex() -> String {
     // the system's own randomness seeds it (std `RandomState`)
     format!("{:016x}", RandomState::new().build_hasher().finish())
 }
+pub use save::save;

@@ -6,6 +6,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use super::archive;
 use crate::error::{Error, Result};
 
 /// The largest file that is read. The largest seen is a tenth of it: `nft -j list ruleset` of 5,000 Services with
@@ -36,11 +37,19 @@ pub(super) enum Source {
 }
 
 impl Source {
+    /// The bundle at `path`: a folder or an archive.
+    ///
+    /// # Errors
+    /// If it can be neither.
+    pub(super) fn open(path: &Path) -> Result<Self> {
+        if path.is_dir() { Self::folder(path) } else { Ok(Self::Memory { root: path.to_owned(), files: archive::unpack(path)? }) }
+    }
+
     /// The files below `root`.
     ///
     /// # Errors
     /// If the folder cannot be read, holds links that lead out of it, or more files than a bundle has.
-    pub(super) fn folder(root: &Path) -> Result<Self> {
+    fn folder(root: &Path) -> Result<Self> {
         let real = root.canonicalize().map_err(|source| file_error("read", root, source))?;
         let mut files = BTreeMap::new();
         walk(root, &real, "", 0, &mut files)?;
