@@ -1,0 +1,69 @@
+//! ST217: one address, two running pods.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use k8s_openapi::api::core::v1::Pod;
+
+use crate::cluster::readiness::{addresses, is_alive, phase};
+use crate::cluster::service::TargetPort;
+use crate::cluster::summary::container_port;
+use crate::report::{Code, Finding};
+
+use super::context::{Context, field_of, pod_name, pod_ref};
+use super::words;
+
+/// ST217: an endpoint's address is that of two running pods.
+pub(super) fn duplicate_endpoint_address(context: &Context<'_, '_>) -> Vec<Finding> {
+    let endpoints: BTreeSet<&str> = context
+        .endpoints
+        .slices
+        .iter()
+        .flat_map(|slice| slice.endpoints.as_deref().unwrap_or_default())
+        .flat_map(|endpoint| endpoint.addresses.iter().map(String::as_str))
+        .collect();
+    let mut by_address: BTreeMap<String, Vec<&Pod>> = BTreeMap::new();
+    for pod in context.objects.pods().iter().filter(|pod| is_running(pod)) {
+        if on_host_network(pod) {
+            continue;
+        }
+        for address in addresses(pod).into_iter().filter(|address| endpoints.contains(address)) {
+            by_address.entry(format!("address {address}")).or_default().push(pod);
+        }
+    }
+    for pod in context.selected_alive().filter(|pod| is_running(pod) && on_host_network(pod)) {
+        let Some(node) = pod.spec.as_ref().and_then(|s| s.node_name.as_deref()) else { continue };
+        for port in context.ports {
+            let target = match port.target {
+                TargetPort::Number(number) => Some(number),
+                TargetPort::Name(name) => container_port(pod, name, port),
+            };
+            if let Some(target) = target {
+                by_address.entry(format!("port {target}/{} of {node}", port.protocol.as_str())).or_default().push(pod);
+            }
+        }
+    }
+    let doubled = by_address.into_iter().filter(|(_, pods)| pods.len() > 1);
+    doubled
+        .map(|(address, pods)| {
+            let names: Vec<&str> = pods.iter().map(|pod| pod_name(pod)).collect();
+            let mut finding = context.finding(
+                Code::DuplicateEndpointAddress,
+                format!("{address} is that of {}: {}", words::count(pods.len(), "running pod"), words::list(&names)),
+            );
+            finding.details.push("which of them answers is up to the network".into());
+            for pod in &pods {
+                finding.evidence.push(field_of(pod_ref(pod), "status.podIP", addresses(pod).join(", ")));
+            }
+            finding.help = pods.first().map(|pod| context.kubectl(&format!("get pod {} -o wide", words::shell(pod_name(pod)))));
+            finding
+        })
+        .collect()
+}
+
+fn is_running(pod: &Pod) -> bool {
+    phase(pod) == "Running" && is_alive(pod)
+}
+
+fn on_host_network(pod: &Pod) -> bool {
+    pod.spec.as_ref().and_then(|s| s.host_network).unwrap_or_default()
+}
