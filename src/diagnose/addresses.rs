@@ -42,7 +42,9 @@ pub(super) fn duplicate_endpoint_address(context: &Context<'_, '_>) -> Vec<Findi
             }
         }
     }
-    let doubled = by_address.into_iter().filter(|(_, pods)| pods.len() > 1);
+    // Only their uids prove that two entries are two pods and not one that was written down twice.
+    let uids = |pods: &[&Pod]| pods.iter().filter_map(|pod| pod.metadata.uid.clone()).collect::<BTreeSet<_>>().len();
+    let doubled = by_address.into_iter().filter(|(_, pods)| uids(pods) > 1);
     doubled
         .map(|(address, pods)| {
             let names: Vec<&str> = pods.iter().map(|pod| pod_name(pod)).collect();

@@ -76,7 +76,14 @@ impl<'snap> Context<'_, 'snap> {
         field_of(self.view.reference(), field, value)
     }
 
-    /// `kubectl VERB … -n NAMESPACE` about something in the Service's namespace.
+    /// The command that shows the Service's slices.
+    #[must_use]
+    pub fn get_slices(&self) -> String {
+        let label = format!("kubernetes.io/service-name={}", self.view.name);
+        self.kubectl(&format!("get endpointslices -l {} -o yaml", words::shell(&label)))
+    }
+
+    /// `kubectl -n NAMESPACE …` about something in the Service's namespace.
     #[must_use]
     pub fn kubectl(&self, rest: &str) -> String {
         format!("kubectl -n {} {rest}", words::shell(self.view.namespace))

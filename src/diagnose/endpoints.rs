@@ -104,8 +104,7 @@ fn unused(context: &Context<'_, '_>) -> Vec<Finding> {
             finding.evidence.push(field_of(slice, "endpoints[].conditions", format!("{address} {why}")));
         }
     }
-    let label = format!("kubernetes.io/service-name={}", context.view.name);
-    finding.help = Some(context.kubectl(&format!("get endpointslices -l {} -o yaml", words::shell(&label))));
+    finding.help = Some(context.get_slices());
     vec![finding]
 }
 

@@ -71,10 +71,7 @@ pub(super) fn internal_without_local(context: &Context<'_, '_>) -> Vec<Finding> 
     finding.details.push(on(&elsewhere));
     finding.evidence.push(context.field("spec.internalTrafficPolicy", "Local"));
     finding.evidence.push(context.field("endpoints by node", if elsewhere.is_empty() { "none".into() } else { elsewhere.join(", ") }));
-    finding.help = Some(context.kubectl(&format!(
-        "get endpointslices -l {} -o wide",
-        words::shell(&format!("kubernetes.io/service-name={}", context.view.name))
-    )));
+    finding.help = Some(context.get_slices());
     vec![finding]
 }
 
@@ -97,10 +94,7 @@ pub(super) fn external_without_local(context: &Context<'_, '_>) -> Vec<Finding> 
     }
     finding.evidence.push(context.field("spec.externalTrafficPolicy", "Local"));
     finding.evidence.push(context.field("endpoints by node", if elsewhere.is_empty() { "none".into() } else { elsewhere.join(", ") }));
-    finding.help = Some(context.kubectl(&format!(
-        "get endpointslices -l {} -o wide",
-        words::shell(&format!("kubernetes.io/service-name={}", context.view.name))
-    )));
+    finding.help = Some(context.get_slices());
     vec![finding]
 }
 
@@ -141,9 +135,6 @@ pub(super) fn topology_filtered(context: &Context<'_, '_>) -> Vec<Finding> {
     if let Some(wish) = context.view.object.spec.as_ref().and_then(|s| s.traffic_distribution.as_deref()) {
         finding.evidence.push(context.field("spec.trafficDistribution", wish));
     }
-    finding.help = Some(context.kubectl(&format!(
-        "get endpointslices -l {} -o yaml",
-        words::shell(&format!("kubernetes.io/service-name={}", context.view.name))
-    )));
+    finding.help = Some(context.get_slices());
     vec![finding]
 }

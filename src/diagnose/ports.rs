@@ -81,6 +81,7 @@ pub(super) fn named_target_port_differs(context: &Context<'_, '_>) -> Vec<Findin
         for pod in numbers.values().filter_map(|pods| pods.first()) {
             finding.evidence.push(field_of(pod_ref(pod), "spec.containers[].ports", declared_words(pod)));
         }
+        finding.help = Some(context.get_slices());
         found.push(finding);
     }
     found
@@ -145,7 +146,7 @@ pub(super) fn headless_port_remap(context: &Context<'_, '_>) -> Vec<Finding> {
         let at = path_of(context, port);
         finding.evidence.push(context.field(format!("{at}.port"), port.port.to_string()));
         finding.evidence.push(context.field(format!("{at}.targetPort"), port.target.to_string()));
-        finding.help = Some(context.kubectl(&format!("get endpointslices -l kubernetes.io/service-name={}", words::shell(context.view.name))));
+        finding.help = Some(context.get_slices());
         found.push(finding);
     }
     found
@@ -167,8 +168,8 @@ fn index_of(context: &Context<'_, '_>, port: &PortView<'_>) -> usize {
 }
 
 fn retarget(context: &Context<'_, '_>, port: &PortView<'_>, target: &str) -> String {
-    let path = format!("/spec/ports/{}/targetPort", index_of(context, port));
-    let patch = serde_json::json!([{"op": "replace", "path": path, "value": target}]).to_string();
+    let pointer = format!("/spec/ports/{}/targetPort", index_of(context, port));
+    let patch = serde_json::json!([{"op": "replace", "path": pointer, "value": target}]).to_string();
     context.kubectl(&format!("patch svc {} --type=json -p {}", words::shell(context.view.name), words::shell(&patch)))
 }
 

@@ -18,6 +18,10 @@ use super::words;
 const WORKLOADS: [(&str, &str); 4] =
     [("deployments", "Deployment"), ("statefulsets", "StatefulSet"), ("daemonsets", "DaemonSet"), ("replicasets", "ReplicaSet")];
 
+/// Keys that name an application by custom (kubernetes.io, reference/labels-annotations-taints, and older habits).
+const APPLICATION_KEYS: [&str; 6] =
+    ["app", "k8s-app", "name", "component", "app.kubernetes.io/name", "app.kubernetes.io/instance"];
+
 type Labels = BTreeMap<String, String>;
 
 /// ST101, ST102: no pod has the labels.
@@ -153,10 +157,15 @@ fn slips(selector: &Labels, pod: &Pod) -> Option<Vec<Slip>> {
             let near = closest(value, [has.as_str()]).is_some() || value.eq_ignore_ascii_case(has);
             return (near || others_match).then(|| Slip { letters: distance(value, has), wanted, has: Some((key.clone(), has.clone())) });
         }
-        let same_value = labels.iter().find(|(_, has)| *has == value).map(|(key, has)| (key.clone(), has.clone()));
+        let same_value = labels.iter().find(|(other, has)| *has == value && is_alike(key, other)).map(|(key, has)| (key.clone(), has.clone()));
         (same_value.is_some() || others_match).then_some(Slip { wanted, has: same_value, letters: key.len() })
     };
     differing.into_iter().map(slip).collect()
+}
+
+/// Whether one label key can be taken for the other: both name the application by custom, or one letter differs.
+fn is_alike(wanted: &str, other: &str) -> bool {
+    (APPLICATION_KEYS.contains(&wanted) && APPLICATION_KEYS.contains(&other)) || distance(wanted, other) == 1
 }
 
 /// A workload whose pods the selector means.

@@ -31,10 +31,6 @@ fn slice_ref(slice: &EndpointSlice) -> ObjectRef {
     ObjectRef::new("EndpointSlice", metadata.namespace.as_deref().unwrap_or_default(), metadata.name.as_deref().unwrap_or_default())
 }
 
-fn get_slices(context: &Context<'_, '_>) -> String {
-    context.kubectl(&format!("get endpointslices -l {}", words::shell(&format!("kubernetes.io/service-name={}", context.view.name))))
-}
-
 /// Selected pods that have been ready for longer than the controller needs.
 fn settled_ready<'snap>(context: &Context<'_, 'snap>) -> Vec<&'snap Pod> {
     let since_ready = |pod: &Pod| {
@@ -118,7 +114,7 @@ pub(super) fn slice_disagrees_with_pods(context: &Context<'_, '_>) -> Vec<Findin
         finding.evidence.push(field_of(pod_ref(pod), "status.podIP", addresses(pod).join(", ")));
     }
     finding.details.push("seen once: objects may have changed between two reads".into());
-    finding.help = Some(get_slices(context));
+    finding.help = Some(context.get_slices());
     vec![finding]
 }
 
