@@ -1,5 +1,7 @@
 //! What one node's kernel holds, read from its dumps and borrowed from them. Knows nothing of Kubernetes objects.
 
+pub mod links;
+pub mod sysctl;
 pub mod tri;
 
 pub use tri::Tri;
