@@ -194,7 +194,7 @@ fn reading(source: &Source, node: &str, folder: &str, files: &[&str], gaps: &mut
 fn dump(name: &str, text: String, command: Command) -> Dump {
     let complete = settle(prove(name, &text), &text, command.complete, command.bytes, command.exit);
     let Command { argv, exit, stderr, ms, version, .. } = command;
-    Dump { text, argv, exit, stderr, ms, version, complete }
+    Dump { text, argv, exit, stderr, ms, version, complete, table: None }
 }
 
 /// `iptables-save` for `iptables-save.txt`. Where one command printed both forms the text has the name.

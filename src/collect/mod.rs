@@ -14,6 +14,7 @@ mod lists;
 pub mod live;
 pub mod manifest;
 mod objects;
+pub mod pasted;
 pub mod refusal;
 mod save;
 pub mod scope;

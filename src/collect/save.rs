@@ -179,6 +179,7 @@ mod tests {
             ms: Some(7),
             version: Some("v1.8.9 (nf_tables)".to_owned()),
             complete,
+            table: None,
         };
         let dumps = |rules: &str| NodeDumps {
             dumps: BTreeMap::from([

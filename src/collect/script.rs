@@ -138,6 +138,7 @@ pub fn read(frame: &Frame, rows: &[Row], output: &[u8]) -> Reading {
             exit,
             stderr,
             version,
+            table: None,
         };
         dumps.insert(row.dump.to_owned(), dump);
     }

@@ -114,6 +114,9 @@ pub struct Dump {
     pub version: Option<String>,
     /// Whether the output is all of it.
     pub complete: Completeness,
+    /// Table of the rules that stand under no `*table` line, where that could be told: `iptables -S` and grepped rules
+    /// do not say it.
+    pub table: Option<String>,
 }
 
 /// Whether a dump is whole. A stream can end early with status 0, so a dump proves it by its format.
