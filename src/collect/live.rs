@@ -1,46 +1,211 @@
 //! Reading a live cluster from end to end: objects, then nodes, then the objects again. Says what it makes before
-//! it makes it.
+//! it makes it; every request and every pod has its time limit.
 
-use super::config::CollectConfig;
-use super::snapshot::Snapshot;
+use futures::StreamExt;
+use kube::Client;
+
+use super::api::{self, Found};
+use super::client::connect;
+use super::config::{CollectConfig, Via};
+use super::dumps::{Row, TABLE, When};
+use super::lookup::Name;
+use super::manifest::Privilege;
+use super::node::{self, NodeRead, Way};
+use super::requests::Reader;
+use super::snapshot::{Objects, Snapshot};
+pub use super::sweep::Cleaned;
+use super::{allow, companions, debug_pod, image, local, rights, sweep};
 use crate::query::Query;
 use crate::{Error, Result};
 
-/// What `cleanup` did.
-#[derive(Debug, Default, Clone, PartialEq, Eq)]
-pub struct Cleaned {
-    /// `namespace/name` of each Job that was removed.
-    pub removed: Vec<String>,
-    /// What could not be removed, with the reason.
-    pub failed: Vec<String>,
-}
+/// So many nodes are read at a time.
+const AT_ONCE: usize = 8;
 
 /// Reads what the question needs: the Service and what belongs to it, and the nodes that matter.
+///
+/// # Errors
+/// No connection, or a client or node that does not exist; `Interrupted` on a signal, when all is removed.
 pub async fn collect(config: &CollectConfig, query: &Query) -> Result<Snapshot> {
-    let _ = (config, query);
-    Err(Error::usage("reading a live cluster is being built"))
+    let began = now();
+    let client = connect(&config.kube).await?;
+    let reader = Reader::new(client.clone(), request_limit(config));
+    let (denied, found) = tokio::join!(
+        rights::missing(&client, config.via, config.pod.namespace(), request_limit(config)),
+        api::read(&reader, config, query),
+    );
+    let mut found = found?;
+    let namespace = found.services.first().map_or_else(|| query.namespace.clone(), |(namespace, _)| namespace.clone());
+    let mut nodes = nodes_of(config, &mut found);
+    if let Some(gap) = denied {
+        found.gaps.push(gap);
+        nodes.clear();
+    }
+    if found.services.iter().all(|name| !is_read(&found, name)) && !found.services.is_empty() && found.objects.services.is_some() {
+        // there is no such Service: the nearest names are all that is told
+        nodes.clear();
+    }
+    let rows: Vec<Row> = TABLE.iter().filter(|row| row.when == When::Always).copied().collect();
+    let services = found.services.clone();
+    finish(config, &reader, found, &services, (&nodes, &namespace), &rows, began).await
 }
 
 /// Reads everything for a bundle: all Services with what belongs to them, in one namespace or (`None`) in all.
+///
+/// # Errors
+/// As of [`collect`].
 pub async fn collect_all(config: &CollectConfig, namespace: Option<&str>) -> Result<Snapshot> {
-    let _ = (config, namespace);
-    Err(Error::usage("reading a live cluster is being built"))
+    let began = now();
+    let client = connect(&config.kube).await?;
+    let reader = Reader::new(client.clone(), request_limit(config));
+    let (denied, found) = tokio::join!(
+        rights::missing(&client, config.via, config.pod.namespace(), request_limit(config)),
+        api::everything(&reader, config, namespace),
+    );
+    let mut found = found?;
+    let mut nodes = nodes_of(config, &mut found);
+    if let Some(gap) = denied {
+        found.gaps.push(gap);
+        nodes.clear();
+    }
+    finish(config, &reader, found, &[], (&nodes, namespace.unwrap_or("default")), TABLE, began).await
 }
 
 /// Reads these nodes and the objects a second time, `limits.settle` later, into `again` and `objects_after`.
+///
+/// # Errors
+/// As of [`collect`].
 pub async fn settle(config: &CollectConfig, query: &Query, snapshot: &mut Snapshot, nodes: &[String]) -> Result<()> {
-    let _ = (config, query, snapshot, nodes);
-    Err(Error::usage("reading a live cluster is being built"))
+    config.say.line(format!("reading {} again in {} s", nodes.join(", "), config.limits.settle.as_secs()));
+    tokio::time::sleep(config.limits.settle).await;
+    let second = collect(&CollectConfig { nodes: named(nodes, config), ..config.clone() }, query).await?;
+    for (name, dumps) in second.nodes {
+        if let Some(first) = snapshot.nodes.get_mut(&name) {
+            first.again = Some(Box::new(dumps));
+        }
+    }
+    snapshot.objects_after = Some(second.objects);
+    snapshot.to = second.to;
+    for gap in second.gaps {
+        if !snapshot.gaps.contains(&gap) {
+            snapshot.gaps.push(gap);
+        }
+    }
+    Ok(())
 }
 
-/// Removes every Job that svc-trace ever left behind in the pod namespace.
+/// Removes every Job that svc-trace ever left behind.
+///
+/// # Errors
+/// No connection, or the Jobs may not be listed.
 pub async fn cleanup(config: &CollectConfig) -> Result<Cleaned> {
-    let _ = config;
-    Err(Error::usage("reading a live cluster is being built"))
+    let client = connect(&config.kube).await?;
+    sweep::all(&client, &config.limits, config.pod.namespace()).await
 }
 
 /// The manifests that `collect` would make for this question, as YAML documents (`--dry-run`).
+///
+/// # Errors
+/// As of [`collect`].
 pub async fn manifest(config: &CollectConfig, query: &Query) -> Result<String> {
-    let _ = (config, query);
-    Err(Error::usage("reading a live cluster is being built"))
+    let client = connect(&config.kube).await?;
+    let reader = Reader::new(client, request_limit(config));
+    let mut found = api::read(&reader, config, query).await?;
+    companions::read(&reader, &mut found.objects, &query.namespace, &found.chosen.nodes).await;
+    let privilege = Privilege::first(config.pod.profile);
+    let mut documents = String::new();
+    for node in &found.chosen.nodes {
+        let choice = image::choose(&config.pod, privilege, companions::kube_proxy(&found.objects, node));
+        documents.push_str("---\n");
+        documents.push_str(&node::plan(config, node, choice.image, privilege).yaml()?);
+    }
+    if documents.is_empty() {
+        return Err(Error::usage_help("no node would be read, so nothing would be made", "give --node"));
+    }
+    Ok(documents)
+}
+
+/// The nodes to read, with the way that was chosen.
+fn nodes_of(config: &CollectConfig, found: &mut Found) -> Vec<String> {
+    match config.via {
+        Via::ApiOnly => Vec::new(),
+        Via::Local => {
+            let host = local::host_name();
+            let name = local::name_among(found.objects.nodes(), &host).unwrap_or(host);
+            found.chosen.why = "this very node".into();
+            vec![name]
+        }
+        Via::DebugPod | Via::KubeProxy => found.chosen.nodes.clone(),
+    }
+}
+
+async fn finish(
+    config: &CollectConfig,
+    reader: &Reader,
+    mut found: Found,
+    services: &[Name],
+    (nodes, namespace): (&[String], &str),
+    rows: &[Row],
+    began: Option<String>,
+) -> Result<Snapshot> {
+    let mut snapshot = Snapshot { from: began, kubernetes: found.kubernetes.take(), ..Snapshot::default() };
+    if !nodes.is_empty() {
+        companions::read(reader, &mut found.objects, namespace, nodes).await;
+        config.say.line(format!("reading {}: {}", nodes.join(", "), found.chosen.why));
+        let reads = read_nodes(config, reader.client(), &found.objects, nodes, rows).await?;
+        for (name, read) in reads.0 {
+            found.gaps.extend(read.gaps);
+            if let Some(dumps) = read.dumps {
+                snapshot.nodes.insert(name, dumps);
+            }
+        }
+        found.gaps.extend(reads.1);
+        if !snapshot.nodes.is_empty() && !services.is_empty() {
+            snapshot.objects_after = Some(api::again(reader, services).await?);
+        }
+    }
+    allow::objects(&mut found.objects);
+    if let Some(after) = &mut snapshot.objects_after {
+        allow::objects(after);
+    }
+    tracing::debug!(requests = reader.sent(), "asked the API");
+    snapshot.nodes_total = found.objects.nodes.as_ref().map(Vec::len);
+    snapshot.nodes_why = (!nodes.is_empty()).then_some(found.chosen.why);
+    snapshot.objects = found.objects;
+    snapshot.gaps = found.gaps;
+    snapshot.to = now();
+    Ok(snapshot)
+}
+
+type Reads = (Vec<(String, NodeRead)>, Vec<crate::report::Gap>);
+
+/// Reads nodes side by side; what was made is removed whatever happens.
+async fn read_nodes(config: &CollectConfig, client: &Client, objects: &Objects, nodes: &[String], rows: &[Row]) -> Result<Reads> {
+    debug_pod::guarded(client, &config.limits, &config.say, async |ledger| {
+        if config.via == Via::DebugPod {
+            sweep::expired(client, &config.limits, config.pod.namespace(), &config.say).await;
+        }
+        let way = Way { config, client, ledger, rows };
+        futures::stream::iter(nodes)
+            .map(|name| async move { (name.clone(), node::read(way, name, companions::kube_proxy(objects, name)).await) })
+            .buffered(AT_ONCE)
+            .collect::<Vec<_>>()
+            .await
+    })
+    .await
+}
+
+fn named(nodes: &[String], config: &CollectConfig) -> super::config::NodeChoice {
+    super::config::NodeChoice { which: super::config::WhichNodes::Named(nodes.to_vec()), max: config.nodes.max }
+}
+
+fn is_read(found: &Found, (namespace, name): &Name) -> bool {
+    super::lookup::has(&found.objects, namespace, name)
+}
+
+fn request_limit(config: &CollectConfig) -> std::time::Duration {
+    config.kube.request_timeout.unwrap_or(config.limits.request)
+}
+
+fn now() -> Option<String> {
+    Some(jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string())
 }

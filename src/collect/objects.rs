@@ -327,7 +327,7 @@ fn head<'a, T: Deserialize<'a>>(item: &Item<'a>) -> Option<T> {
 }
 
 /// Names that the pods of service proxies and network plugins begin with, as their own manifests give them.
-fn is_proxy(name: &str) -> bool {
+pub(super) fn is_proxy(name: &str) -> bool {
     const NAMES: [&str; 12] = [
         "kube-proxy", "cilium", "calico-node", "kube-router", "antrea-agent", "aws-node", "kube-flannel", "kindnet", "weave-net", "canal",
         "ovnkube-node", "anetd",

@@ -1,0 +1,292 @@
+//! The fields of each kind that are kept. Everything else — environment, commands, volumes, annotations, managed
+//! fields — never enters a snapshot, so it cannot leave in a bundle.
+
+use k8s_openapi::api::core::v1::{
+    Container, ContainerState, ContainerStateTerminated, ContainerStateWaiting, ContainerStatus, Endpoints, Node, NodeSpec, NodeStatus,
+    NodeSystemInfo, Pod, PodCondition, PodReadinessGate, PodSpec, PodStatus, Probe, Service,
+};
+use k8s_openapi::api::discovery::v1::EndpointSlice;
+use k8s_openapi::api::events::v1::Event;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+
+use super::snapshot::Objects;
+
+/// Annotations that say how Services are served.
+const ANNOTATIONS: &[&str] = &[
+    "endpoints.kubernetes.io/last-change-trigger-time",
+    "kubernetes.io/config.mirror",
+    "networking.gke.io/load-balancer-type",
+    "service.alpha.kubernetes.io/tolerate-unready-endpoints",
+    "service.kubernetes.io/topology-aware-hints",
+    "service.kubernetes.io/topology-mode",
+    "vpc.amazonaws.com/pod-eni",
+];
+
+/// Keeps of every object what is allowed.
+pub fn objects(objects: &mut Objects) {
+    objects.services.iter_mut().flatten().for_each(service);
+    objects.slices.iter_mut().flatten().for_each(slice);
+    objects.endpoints.iter_mut().flatten().for_each(endpoints);
+    objects.pods.iter_mut().flatten().for_each(pod);
+    objects.proxies.iter_mut().flatten().for_each(pod);
+    objects.nodes.iter_mut().flatten().for_each(node);
+    objects.events.iter_mut().flatten().for_each(event);
+    for (resource, list) in &mut objects.other {
+        for object in list {
+            other(resource, object);
+        }
+    }
+}
+
+/// Names, times, labels, owners.
+fn meta(meta: &mut ObjectMeta) {
+    let all = std::mem::take(meta);
+    *meta = ObjectMeta {
+        name: all.name,
+        namespace: all.namespace,
+        uid: all.uid,
+        resource_version: all.resource_version,
+        generation: all.generation,
+        creation_timestamp: all.creation_timestamp,
+        deletion_timestamp: all.deletion_timestamp,
+        deletion_grace_period_seconds: all.deletion_grace_period_seconds,
+        labels: all.labels,
+        owner_references: all.owner_references,
+        finalizers: all.finalizers,
+        annotations: all.annotations.map(|all| all.into_iter().filter(|(key, _)| ANNOTATIONS.contains(&key.as_str())).collect()),
+        ..ObjectMeta::default()
+    };
+    if meta.annotations.as_ref().is_some_and(std::collections::BTreeMap::is_empty) {
+        meta.annotations = None;
+    }
+}
+
+/// A Service has nothing to hide in its spec.
+pub fn service(object: &mut Service) {
+    meta(&mut object.metadata);
+}
+
+/// Nor has a slice.
+pub fn slice(object: &mut EndpointSlice) {
+    meta(&mut object.metadata);
+}
+
+/// Nor have Endpoints.
+pub fn endpoints(object: &mut Endpoints) {
+    meta(&mut object.metadata);
+}
+
+/// Where a pod runs, its addresses and ports, and whether it is ready.
+pub fn pod(object: &mut Pod) {
+    meta(&mut object.metadata);
+    object.spec = object.spec.take().map(|all| PodSpec {
+        node_name: all.node_name,
+        host_network: all.host_network,
+        hostname: all.hostname,
+        subdomain: all.subdomain,
+        dns_policy: all.dns_policy,
+        restart_policy: all.restart_policy,
+        containers: all.containers.into_iter().map(container).collect(),
+        init_containers: all.init_containers.map(|list| list.into_iter().map(container).collect()),
+        readiness_gates: all
+            .readiness_gates
+            .map(|gates| gates.into_iter().map(|gate| PodReadinessGate { condition_type: gate.condition_type }).collect()),
+        ..PodSpec::default()
+    });
+    object.status = object.status.take().map(|all| PodStatus {
+        phase: all.phase,
+        reason: all.reason,
+        pod_ip: all.pod_ip,
+        pod_ips: all.pod_ips,
+        host_ip: all.host_ip,
+        host_ips: all.host_ips,
+        start_time: all.start_time,
+        conditions: all.conditions.map(|list| list.into_iter().map(condition).collect()),
+        container_statuses: all.container_statuses.map(|list| list.into_iter().map(status).collect()),
+        init_container_statuses: all.init_container_statuses.map(|list| list.into_iter().map(status).collect()),
+        ..PodStatus::default()
+    });
+}
+
+fn condition(all: PodCondition) -> PodCondition {
+    PodCondition {
+        type_: all.type_,
+        status: all.status,
+        reason: all.reason,
+        message: all.message,
+        last_transition_time: all.last_transition_time,
+        ..PodCondition::default()
+    }
+}
+
+/// Name, image, ports; of probes only where they look.
+fn container(all: Container) -> Container {
+    Container {
+        name: all.name,
+        image: all.image,
+        ports: all.ports,
+        restart_policy: all.restart_policy,
+        readiness_probe: all.readiness_probe.map(probe),
+        ..Container::default()
+    }
+}
+
+/// A probe's commands and headers may hold credentials.
+fn probe(all: Probe) -> Probe {
+    Probe {
+        http_get: all.http_get.map(|mut get| {
+            get.http_headers = None;
+            get
+        }),
+        tcp_socket: all.tcp_socket,
+        grpc: all.grpc,
+        period_seconds: all.period_seconds,
+        failure_threshold: all.failure_threshold,
+        initial_delay_seconds: all.initial_delay_seconds,
+        timeout_seconds: all.timeout_seconds,
+        success_threshold: all.success_threshold,
+        ..Probe::default()
+    }
+}
+
+fn status(all: ContainerStatus) -> ContainerStatus {
+    ContainerStatus {
+        name: all.name,
+        image: all.image,
+        image_id: all.image_id,
+        ready: all.ready,
+        started: all.started,
+        restart_count: all.restart_count,
+        state: all.state.map(state),
+        last_state: all.last_state.map(state),
+        ..ContainerStatus::default()
+    }
+}
+
+/// The messages of a terminated container are what the program wrote last.
+fn state(all: ContainerState) -> ContainerState {
+    ContainerState {
+        running: all.running,
+        waiting: all.waiting.map(|waiting| ContainerStateWaiting { reason: waiting.reason, message: None }),
+        terminated: all.terminated.map(|ended| ContainerStateTerminated {
+            exit_code: ended.exit_code,
+            signal: ended.signal,
+            reason: ended.reason,
+            started_at: ended.started_at,
+            finished_at: ended.finished_at,
+            ..ContainerStateTerminated::default()
+        }),
+    }
+}
+
+/// A node's addresses, pod ranges, labels, taints and versions.
+pub fn node(object: &mut Node) {
+    meta(&mut object.metadata);
+    object.spec = object.spec.take().map(|all| NodeSpec {
+        pod_cidr: all.pod_cidr,
+        pod_cidrs: all.pod_cidrs,
+        taints: all.taints,
+        unschedulable: all.unschedulable,
+        provider_id: all.provider_id,
+        ..NodeSpec::default()
+    });
+    object.status = object.status.take().map(|all| NodeStatus {
+        addresses: all.addresses,
+        conditions: all.conditions,
+        node_info: all.node_info.map(|info| NodeSystemInfo {
+            machine_id: String::new(),
+            system_uuid: String::new(),
+            boot_id: String::new(),
+            ..info
+        }),
+        ..NodeStatus::default()
+    });
+}
+
+/// An event says what happened to what.
+pub fn event(object: &mut Event) {
+    meta(&mut object.metadata);
+}
+
+/// Of any other kind: names and labels, and for workloads how many pods there should be and are.
+fn other(resource: &str, object: &mut serde_json::Value) {
+    let keep_spec: &[&str] = match resource {
+        "deployments" | "replicasets" | "statefulsets" | "daemonsets" => &["replicas", "selector"],
+        "ingresses" | "networkpolicies" | "servicecidrs" => return only_meta(object),
+        _ => &[],
+    };
+    only_meta(object);
+    let Some(fields) = object.as_object_mut() else { return };
+    for part in ["spec", "status"] {
+        if let Some(serde_json::Value::Object(values)) = fields.get_mut(part) {
+            values.retain(|key, _| keep_spec.contains(&key.as_str()) || (part == "status" && key.ends_with("eplicas")));
+        }
+    }
+    fields.retain(|key, _| ["apiVersion", "kind", "metadata", "spec", "status"].contains(&key.as_str()));
+}
+
+fn only_meta(object: &mut serde_json::Value) {
+    if let Some(serde_json::Value::Object(meta)) = object.get_mut("metadata") {
+        meta.retain(|key, _| ["name", "namespace", "labels", "uid", "resourceVersion", "creationTimestamp", "deletionTimestamp"].contains(&key.as_str()));
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn no_secret_of_a_pod_gets_through() {
+        let secret = "hunter2";
+        let mut given: Pod = serde_json::from_value(json!({
+            "metadata": {"name": "web-1", "namespace": "default", "labels": {"app": "web"},
+                "annotations": {"kubectl.kubernetes.io/last-applied-configuration": secret, "vpc.amazonaws.com/pod-eni": "[]"},
+                "managedFields": [{"manager": secret}]},
+            "spec": {
+                "serviceAccountName": secret, "nodeName": "a",
+                "volumes": [{"name": "v", "secret": {"secretName": secret}}],
+                "imagePullSecrets": [{"name": secret}],
+                "containers": [{
+                    "name": "web", "image": "web:1", "command": [secret], "args": [secret],
+                    "env": [{"name": "PASSWORD", "value": secret}],
+                    "ports": [{"name": "http", "containerPort": 8080}],
+                    "readinessProbe": {"httpGet": {"path": "/ready", "port": 8080, "httpHeaders": [{"name": "Authorization", "value": secret}]}},
+                    "livenessProbe": {"exec": {"command": [secret]}},
+                }, {"name": "other", "image": "o", "readinessProbe": {"exec": {"command": [secret]}}}],
+            },
+            "status": {"phase": "Running", "podIP": "10.244.1.5", "message": secret,
+                "conditions": [{"type": "Ready", "status": "True"}],
+                "containerStatuses": [{"name": "web", "image": "web:1", "imageID": "", "ready": true, "restartCount": 1,
+                    "lastState": {"terminated": {"exitCode": 137, "reason": "OOMKilled", "message": secret}}}]},
+        }))
+        .unwrap();
+        pod(&mut given);
+        let text = serde_json::to_string(&given).unwrap();
+        assert!(!text.contains(secret), "{text}");
+        for kept in ["web-1", "10.244.1.5", "8080", "/ready", "OOMKilled", "pod-eni", "\"Ready\"", "\"nodeName\":\"a\""] {
+            assert!(text.contains(kept), "{kept} is lost: {text}");
+        }
+        let other = &given.spec.unwrap().containers[1];
+        assert!(other.readiness_probe.is_some(), "that there is a probe is no secret");
+    }
+
+    #[test]
+    fn workloads_keep_their_counts() {
+        let mut given = json!({"kind": "Deployment", "metadata": {"name": "web", "annotations": {"x": "y"}},
+            "spec": {"replicas": 0, "selector": {"matchLabels": {"app": "web"}}, "template": {"spec": {}}},
+            "status": {"readyReplicas": 0, "conditions": []}});
+        other("deployments", &mut given);
+        let expected = json!({"kind": "Deployment", "metadata": {"name": "web"},
+            "spec": {"replicas": 0, "selector": {"matchLabels": {"app": "web"}}}, "status": {"readyReplicas": 0}});
+        assert_eq!(given, expected);
+    }
+
+    #[test]
+    fn configmaps_lose_their_data() {
+        let mut given = json!({"kind": "ConfigMap", "metadata": {"name": "x"}, "data": {"password": "y"}});
+        other("configmaps", &mut given);
+        assert_eq!(given, json!({"kind": "ConfigMap", "metadata": {"name": "x"}}));
+    }
+}
