@@ -1,0 +1,204 @@
+//! One node's dataplane: rules, sets, addresses, routes and switches, as one value that a packet can be sent through.
+
+use std::net::IpAddr;
+use std::sync::OnceLock;
+
+use super::Loc;
+use super::hooks::Hooks;
+use super::iptables::ruleset::{Backend, Committed, Ruleset};
+use super::iptables::{Body, Table};
+use crate::collect::snapshot::{Completeness, Dump, NodeDumps};
+
+/// An address family.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Family {
+    /// IPv4.
+    V4,
+    /// IPv6.
+    V6,
+}
+
+impl Family {
+    /// The family of an address.
+    #[must_use]
+    pub const fn of(ip: IpAddr) -> Self {
+        match ip {
+            IpAddr::V4(_) => Self::V4,
+            IpAddr::V6(_) => Self::V6,
+        }
+    }
+
+    /// Names of the dumps that hold this family's rules, the usual tool first.
+    #[must_use]
+    pub const fn dumps(self) -> [&'static str; 3] {
+        match self {
+            Self::V4 => ["iptables-save", "iptables-nft-save", "iptables-legacy-save"],
+            Self::V6 => ["ip6tables-save", "ip6tables-nft-save", "ip6tables-legacy-save"],
+        }
+    }
+}
+
+/// What one node's kernel holds.
+#[derive(Debug)]
+pub struct Plane<'snap> {
+    /// Node name.
+    pub node: &'snap str,
+    /// The dumps it is read from.
+    pub dumps: &'snap NodeDumps,
+    /// Addresses, routes, policy rules.
+    pub links: super::links::Links<'snap>,
+    /// Kernel switches.
+    pub sysctls: super::sysctl::Sysctls<'snap>,
+    sets: OnceLock<super::ipset::Sets<'snap>>,
+    v4: OnceLock<Rules<'snap>>,
+    v6: OnceLock<Rules<'snap>>,
+}
+
+/// The rules of one family.
+#[derive(Debug, Default)]
+pub struct Rules<'snap> {
+    /// One for each backend that holds any.
+    pub rulesets: Vec<Loaded<'snap>>,
+    /// Base chains in running order.
+    pub hooks: Hooks<'snap>,
+    /// What is not whole, in words: each makes every outcome depend on it.
+    pub doubts: Vec<String>,
+    /// Whether any dump of this family was read.
+    pub read: Read,
+}
+
+/// Whether something was read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Read {
+    /// It was.
+    Yes,
+    /// It was not.
+    #[default]
+    No,
+}
+
+/// A ruleset and the text it is of.
+#[derive(Debug)]
+pub struct Loaded<'snap> {
+    /// Its index.
+    pub ruleset: Ruleset<'snap>,
+    /// The dump.
+    pub text: &'snap str,
+}
+
+impl<'snap> Loaded<'snap> {
+    /// The rules of a chain of this ruleset.
+    pub fn body(&self, table: usize, chain: usize) -> Option<&Body<'snap>> {
+        Some(self.ruleset.tables.get(table)?.chains.get(chain)?.body(self.ruleset.dump, self.text))
+    }
+
+    /// The rules of a chain by name.
+    pub fn body_of(&self, table: &str, chain: &str) -> Option<&Body<'snap>> {
+        Some(self.ruleset.table(table)?.chain(chain)?.body(self.ruleset.dump, self.text))
+    }
+
+    /// The table of this name.
+    #[must_use]
+    pub fn table(&self, name: &str) -> Option<&Table<'snap>> {
+        self.ruleset.table(name)
+    }
+}
+
+impl<'snap> Plane<'snap> {
+    /// Reads a node's dumps. `addresses` are the node's own as its Node object gives them, for input without `ip addr`.
+    #[must_use]
+    pub fn new(node: &'snap str, dumps: &'snap NodeDumps, addresses: &[IpAddr]) -> Self {
+        Self {
+            node,
+            dumps,
+            links: super::links::Links::read(dumps, addresses),
+            sysctls: super::sysctl::Sysctls::read(dumps),
+            sets: OnceLock::new(),
+            v4: OnceLock::new(),
+            v6: OnceLock::new(),
+        }
+    }
+
+    /// The rules of a family, read once.
+    pub fn rules(&self, family: Family) -> &Rules<'snap> {
+        let cell = match family {
+            Family::V4 => &self.v4,
+            Family::V6 => &self.v6,
+        };
+        cell.get_or_init(|| Rules::read(self.dumps, family))
+    }
+
+    /// The ipsets, read once.
+    pub fn sets(&self) -> &super::ipset::Sets<'snap> {
+        self.sets.get_or_init(|| super::ipset::Sets::read(self.dumps))
+    }
+}
+
+impl<'snap> Rules<'snap> {
+    fn read(dumps: &'snap NodeDumps, family: Family) -> Self {
+        let mut rules = Self::default();
+        for name in family.dumps() {
+            let Some((name, dump)) = dumps.dumps.get_key_value(name) else {
+                continue;
+            };
+            if dump.exit.is_some_and(|exit| exit != 0) && dump.text.trim().is_empty() {
+                continue;
+            }
+            rules.read = Read::Yes;
+            rules.add(name, dump);
+        }
+        for (place, loaded) in rules.rulesets.iter().enumerate() {
+            rules.hooks.add_iptables(place, &loaded.ruleset);
+        }
+        for nft in super::nft::outline::base_chains(dumps, family) {
+            rules.hooks.add(nft.hook, super::hooks::BaseChain {
+                priority: nft.priority,
+                table: nft.table,
+                body: super::hooks::BaseBody::Nft(nft.at),
+            });
+        }
+        rules
+    }
+
+    fn add(&mut self, name: &'snap str, dump: &'snap Dump) {
+        let fragment = dump.complete == Completeness::Fragment;
+        let ruleset = Ruleset::index(name, &dump.text, fragment.then_some("nat"));
+        if ruleset.is_empty() {
+            if fragment && !ruleset.unread.is_empty() {
+                self.doubts.push(format!("no line of the {name} text is a rule"));
+            }
+            return;
+        }
+        // One store of rules may be printed under two names.
+        let known = self.rulesets.iter().any(|other| {
+            other.ruleset.backend == ruleset.backend && ruleset.backend != Backend::Unknown
+        });
+        if known {
+            return;
+        }
+        match dump.complete {
+            Completeness::Fragment => self.doubts.push(format!("{name} holds only some lines of the node's rules")),
+            Completeness::Cut => self.doubts.push(format!("{name} is cut: what follows is not known")),
+            Completeness::Unknown if ruleset.tables.iter().any(|table| table.committed == Committed::No) => {
+                self.doubts.push(format!("{name} does not end as a whole dump does"));
+            }
+            Completeness::Whole | Completeness::Unknown => {}
+        }
+        self.rulesets.push(Loaded { ruleset, text: &dump.text });
+    }
+
+    /// The rule store of this backend.
+    #[must_use]
+    pub fn backend(&self, backend: Backend) -> Option<&Loaded<'snap>> {
+        self.rulesets.iter().find(|loaded| loaded.ruleset.backend == backend)
+    }
+}
+
+impl<'snap> Loaded<'snap> {
+    /// The line that declares a chain, or its first rule.
+    #[must_use]
+    pub fn place_of(&self, table: &str, chain: &str) -> Option<Loc<'snap>> {
+        let found = self.ruleset.table(table)?.chain(chain)?;
+        found.declared.or_else(|| found.body(self.ruleset.dump, self.text).lines().first().copied())
+    }
+}

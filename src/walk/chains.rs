@@ -1,0 +1,472 @@
+//! Inside a table: rule after rule, jumps and returns, verdicts, marks, address translation.
+//! Sources: Linux `net/ipv4/netfilter/ip_tables.c` (ipt_do_table), `net/netfilter/xt_*.c`, `nf_nat_core.c`.
+
+use std::net::{IpAddr, SocketAddr};
+use std::rc::Rc;
+
+use super::ends::finish;
+use super::matches::{Fresh, Holds};
+use super::netfilter::{Step, Walker, Way};
+use super::packet::{Action, Dependency, Disposition, Reason};
+use super::state::{Bound, Frame, Iface, Made, State, Told};
+use crate::dataplane::Loc;
+use crate::dataplane::hooks::{BaseChain, Hook};
+use crate::dataplane::iptables::net::{Net, Ports};
+use crate::dataplane::iptables::rule::{Connmark, NatRange};
+use crate::dataplane::iptables::{Rule, Table, Target};
+use crate::dataplane::plane::{Family, Loaded};
+
+/// Chains inside each other, at most; the kernel refuses loops (nft: 16 deep; legacy: as many as there are chains).
+const DEEP: usize = 512;
+/// Addresses of a nat range that are listed one by one.
+const LISTED: u128 = 64;
+
+/// Where a rule stands, for hops.
+#[derive(Clone, Copy)]
+struct Place<'a, 'snap> {
+    base: &'a BaseChain<'snap>,
+    table: &'a Table<'snap>,
+    chain: &'snap str,
+}
+
+impl<'snap> Walker<'_, 'snap> {
+    /// Goes on to the next rule that does something.
+    pub(super) fn in_chain(
+        &mut self,
+        mut state: State<'snap>,
+        base: &BaseChain<'snap>,
+        loaded: &Loaded<'snap>,
+        table: &Table<'snap>,
+    ) -> Step<'snap> {
+        loop {
+            let Some(frame) = state.frames.last_mut() else {
+                return policy(state, base, table);
+            };
+            let Some(chain) = table.chains.get(frame.chain) else {
+                state.frames.pop();
+                continue;
+            };
+            let body = chain.body(loaded.ruleset.dump, loaded.text);
+            let Some(at) = body.next_for(frame.next, state.dst) else {
+                state.frames.pop();
+                continue;
+            };
+            frame.next = at + 1;
+            let rule = match body.rule(at) {
+                Some(Ok(rule)) => rule,
+                Some(Err(unread)) => {
+                    let why = Dependency::Rule(unread.at, format!("the line cannot be read: {}", unread.why));
+                    return Step::Ways(vec![state.undecided(why)]);
+                }
+                None => continue,
+            };
+            let place = Place { base, table, chain: chain.name };
+            match state.holds(rule, self.plane) {
+                Holds::No => {}
+                Holds::Yes(chance) if chance >= 1.0 => return Step::Ways(self.take(state, place, rule, None)),
+                Holds::Yes(chance) => {
+                    let (taken, passed) = split(&state, chance);
+                    return Step::Ways(self.fork(taken, passed, place, rule));
+                }
+                Holds::State { fresh, otherwise, chance } => {
+                    let mut known = state.clone();
+                    known.share = 0.0;
+                    known.only_when(&format!("when {otherwise}"));
+                    return Step::Ways(match fresh {
+                        Fresh::Passes => self.fork(known, state, place, rule),
+                        Fresh::Matches => {
+                            let (taken, passed) = split(&state, chance);
+                            let mut ways = self.fork(taken, passed, place, rule);
+                            ways.push(known.way());
+                            ways
+                        }
+                    });
+                }
+                Holds::Unknown(_) if matches!(rule.target, Target::None | Target::Pass) => {}
+                Holds::Unknown(why) => {
+                    let taken = self.take(state.clone(), place, rule, None);
+                    let line = rule.at.line;
+                    return Step::Undecided(
+                        Dependency::Rule(rule.at, why),
+                        Box::new(state.clone()),
+                        [
+                            (format!("if line {line} matches"), taken),
+                            (format!("if line {line} does not match"), vec![state.way()]),
+                        ],
+                    );
+                }
+            }
+        }
+    }
+
+    fn fork(
+        &mut self,
+        taken: State<'snap>,
+        passed: State<'snap>,
+        place: Place<'_, 'snap>,
+        rule: &Rule<'snap>,
+    ) -> Vec<Way<'snap>> {
+        let chance = taken.when.is_none().then_some(taken.share);
+        let mut ways = self.take(taken, place, rule, chance);
+        if passed.share > 0.0 || passed.when.is_some() {
+            ways.push(passed.way());
+        }
+        ways
+    }
+
+    /// Does what the rule says.
+    fn take(
+        &mut self,
+        mut state: State<'snap>,
+        place: Place<'_, 'snap>,
+        rule: &Rule<'snap>,
+        chance: Option<f64>,
+    ) -> Vec<Way<'snap>> {
+        let Place { base, table, chain } = place;
+        let at = Some(rule.at);
+        let mut hop = |state: &mut State<'snap>, action| state.hop_with(base.table, chain, action, at, chance);
+        match &rule.target {
+            Target::None => {
+                hop(&mut state, Action::Pass("counted".into()));
+                vec![state.way()]
+            }
+            Target::Pass => {
+                let name = rule.target_text.split(' ').nth(1).unwrap_or_default();
+                hop(&mut state, Action::Pass(name.into()));
+                vec![state.way()]
+            }
+            Target::Accept => {
+                hop(&mut state, Action::Accept);
+                state.leave_table();
+                vec![state.way()]
+            }
+            Target::Drop => {
+                hop(&mut state, Action::Drop);
+                ends(&state, Disposition::Dropped, Reason::Rule(rule.at))
+            }
+            Target::Reject(with) => {
+                let with = reject_name(with, state.family);
+                hop(&mut state, Action::Reject(with.clone()));
+                ends(&state, Disposition::Rejected, Reason::RejectedWith(rule.at, with))
+            }
+            Target::Return => {
+                hop(&mut state, Action::Return);
+                state.frames.pop();
+                vec![state.way()]
+            }
+            Target::Jump(name) => Self::jump(state, place, rule, Action::Jump(name), name, chance),
+            Target::Goto(name) => Self::jump(state, place, rule, Action::Goto(name), name, chance),
+            Target::Mark(value, mask) => {
+                state.mark = state.mark.set_xmark(*value, *mask);
+                let mark = state.mark.value;
+                state.hop_with(base.table, chain, Action::Mark(mark), at, chance);
+                vec![state.way()]
+            }
+            Target::Connmark(change) => {
+                state.connmark(*change);
+                hop(&mut state, Action::Pass("CONNMARK".into()));
+                vec![state.way()]
+            }
+            Target::Notrack => {
+                state.connection.tracked = Told::No;
+                hop(&mut state, Action::Notrack);
+                vec![state.way()]
+            }
+            Target::Dnat(range) => self.dnat(state, place, rule, *range, chance),
+            Target::Redirect(ports) => self.redirect(state, place, rule, *ports, chance),
+            Target::Netmap(net) => self.netmap(state, place, rule, *net, chance),
+            Target::Snat(range) => snat(state, place, rule, *range, chance),
+            Target::Masquerade => self.masquerade(state, place, rule, chance),
+            Target::Unknown(name) => {
+                let why = Dependency::Rule(rule.at, format!("what target `{name}` does is not known"));
+                hop(&mut state, Action::Unknown((*name).into()));
+                vec![state.undecided(why)]
+            }
+        }
+    }
+
+    fn jump(
+        mut state: State<'snap>,
+        place: Place<'_, 'snap>,
+        rule: &Rule<'snap>,
+        action: Action<'snap>,
+        name: &'snap str,
+        chance: Option<f64>,
+    ) -> Vec<Way<'snap>> {
+        let Some(index) = place.table.index_of(name) else {
+            state.hop_with(place.base.table, place.chain, Action::Unknown(name.into()), Some(rule.at), chance);
+            return vec![state.undecided(Dependency::Rule(rule.at, format!("chain {name} is not in the dump")))];
+        };
+        let declared = place.table.chains.get(index).is_some_and(|chain| chain.declared.is_some() || !chain.is_empty());
+        if !declared {
+            state.hop_with(place.base.table, place.chain, Action::Unknown(name.into()), Some(rule.at), chance);
+            return vec![state.undecided(Dependency::Rule(rule.at, format!("chain {name} is not in the dump")))];
+        }
+        let looping = state.frames.iter().filter(|frame| frame.chain == index).count() > 1 || state.frames.len() > DEEP;
+        let goto = matches!(action, Action::Goto(_));
+        state.hop_with(place.base.table, place.chain, action, Some(rule.at), chance);
+        if looping {
+            return ends(&state, Disposition::Loop, Reason::Rule(rule.at));
+        }
+        if goto {
+            state.frames.pop();
+        }
+        state.frames.push(Frame { chain: index, next: 0 });
+        vec![state.way()]
+    }
+
+    fn dnat(
+        &mut self,
+        state: State<'snap>,
+        place: Place<'_, 'snap>,
+        rule: &Rule<'snap>,
+        range: NatRange,
+        chance: Option<f64>,
+    ) -> Vec<Way<'snap>> {
+        let Some(port) = one_port(range.ports, state.dport) else {
+            let why = Dependency::Rule(rule.at, "which port of the range is taken is not known".into());
+            return vec![state.undecided(why)];
+        };
+        let Some(addresses) = listed(range.addresses, state.dst) else {
+            let why = Dependency::Rule(rule.at, "which address of the range is taken is not known".into());
+            return vec![state.undecided(why)];
+        };
+        let each = f64::from(u32::try_from(addresses.len()).unwrap_or(1).max(1));
+        addresses
+            .into_iter()
+            .flat_map(|ip| {
+                let mut one = state.clone();
+                one.share /= each;
+                let to = SocketAddr::new(ip, port);
+                let chance = if each > 1.0 { one.when.is_none().then_some(one.share) } else { chance };
+                one.hop_with(place.base.table, place.chain, Action::Dnat(to), Some(rule.at), chance);
+                self.rewrite_destination(one, to)
+            })
+            .collect()
+    }
+
+    /// A new destination ends the table; a packet that is made here is routed anew.
+    fn rewrite_destination(&mut self, mut state: State<'snap>, to: SocketAddr) -> Vec<Way<'snap>> {
+        (state.dst, state.dport) = (to.ip(), to.port());
+        state.connection.dnat = Bound::Yes;
+        state.connection.dst_bound = Bound::Yes;
+        self.leave_table_routed(state)
+    }
+
+    fn redirect(
+        &mut self,
+        mut state: State<'snap>,
+        place: Place<'_, 'snap>,
+        rule: &Rule<'snap>,
+        ports: Option<Ports>,
+        chance: Option<f64>,
+    ) -> Vec<Way<'snap>> {
+        let Some(port) = one_port(ports, state.dport) else {
+            let why = Dependency::Rule(rule.at, "which port of the range is taken is not known".into());
+            return vec![state.undecided(why)];
+        };
+        // nf_nat_redirect: loopback for what is made here, else the first address of the interface it came in by.
+        let ip = match (state.hook, state.family) {
+            (Hook::Output, Family::V4) => Some(IpAddr::from([127, 0, 0, 1])),
+            (Hook::Output, Family::V6) => Some(IpAddr::from([0, 0, 0, 0, 0, 0, 0, 1])),
+            (Hook::Prerouting | Hook::Input | Hook::Forward | Hook::Postrouting, family) => {
+                state.iif.name().and_then(|dev| self.plane.links.primary_address(dev, family, None))
+            }
+        };
+        let Some(ip) = ip else {
+            let why = Dependency::Rule(rule.at, "the address of the interface that it came in by is not known".into());
+            return vec![state.undecided(why)];
+        };
+        let to = SocketAddr::new(ip, port);
+        state.hop_with(place.base.table, place.chain, Action::Redirect(to), Some(rule.at), chance);
+        self.rewrite_destination(state, to)
+    }
+
+    fn netmap(
+        &mut self,
+        mut state: State<'snap>,
+        place: Place<'_, 'snap>,
+        rule: &Rule<'snap>,
+        net: Net,
+        chance: Option<f64>,
+    ) -> Vec<Way<'snap>> {
+        if matches!(state.hook, Hook::Prerouting | Hook::Output) {
+            let to = SocketAddr::new(mapped(net, state.dst), state.dport);
+            state.hop_with(place.base.table, place.chain, Action::Dnat(to), Some(rule.at), chance);
+            return self.rewrite_destination(state, to);
+        }
+        let to = mapped(net, state.src);
+        state.hop_with(place.base.table, place.chain, Action::Snat(to), Some(rule.at), chance);
+        state.rewrite_source(Some(to));
+        vec![state.way()]
+    }
+
+    fn masquerade(
+        &mut self,
+        mut state: State<'snap>,
+        place: Place<'_, 'snap>,
+        rule: &Rule<'snap>,
+        chance: Option<f64>,
+    ) -> Vec<Way<'snap>> {
+        let ip = match state.oif {
+            Iface::Known(dev) => self.plane.links.primary_address(dev, state.family, Some(state.dst)),
+            Iface::None | Iface::Unknown => None,
+        };
+        state.hop_with(place.base.table, place.chain, Action::Masquerade(ip), Some(rule.at), chance);
+        state.rewrite_source(ip);
+        vec![state.way()]
+    }
+
+    /// Ends the table at this hook; a packet that is made here and has changed is routed anew
+    /// (Linux `ip_route_me_harder`, called by mangle and nat at OUTPUT).
+    pub(super) fn leave_table_routed(&mut self, mut state: State<'snap>) -> Vec<Way<'snap>> {
+        state.leave_table();
+        if state.made == Made::Here && state.hook == Hook::Output {
+            return self.reroute(state);
+        }
+        vec![state.way()]
+    }
+}
+
+impl<'snap> State<'snap> {
+    /// Ends the table at this hook.
+    pub(super) fn leave_table(&mut self) {
+        self.frames.clear();
+        self.base += 1;
+    }
+
+    /// From here on only under a condition.
+    pub(super) fn only_when(&mut self, condition: &str) {
+        self.when = Some(Rc::from(match &self.when {
+            Some(when) => format!("{when}, {condition}"),
+            None => condition.to_owned(),
+        }));
+    }
+
+    fn rewrite_source(&mut self, to: Option<IpAddr>) {
+        match to {
+            Some(ip) => (self.src, self.src_told) = (ip, Told::Yes),
+            None => self.src_told = Told::No,
+        }
+        self.sport = None;
+        self.connection.snat = Bound::Yes;
+        self.connection.src_bound = Bound::Yes;
+        self.masqueraded = Bound::Yes;
+        self.leave_table();
+    }
+
+    fn connmark(&mut self, change: Connmark) {
+        if self.connection.tracked == Told::No {
+            return;
+        }
+        match change {
+            Connmark::Set(value, mask) => self.ctmark = self.ctmark.set_xmark(value, mask),
+            Connmark::Save { nfmask, ctmask } => self.ctmark = self.ctmark.copy_masked(self.mark, nfmask, ctmask),
+            Connmark::Restore { nfmask, ctmask } => self.mark = self.mark.copy_masked(self.ctmark, ctmask, nfmask),
+        }
+    }
+}
+
+/// The end of a builtin chain.
+fn policy<'snap>(mut state: State<'snap>, base: &BaseChain<'snap>, table: &Table<'snap>) -> Step<'snap> {
+    let chain = table.chain(state.hook.chain());
+    let name: &'static str = state.hook.chain();
+    let at: Option<Loc<'snap>> = chain.and_then(|chain| chain.declared);
+    match chain.and_then(|chain| chain.policy) {
+        Some("DROP") => {
+            state.hop(base.table, name, Action::Policy("DROP"), at);
+            let reason = at.map_or_else(|| Reason::Route("policy DROP".into()), Reason::Policy);
+            Step::Ways(ends(&state, Disposition::Dropped, reason))
+        }
+        Some("ACCEPT") | None => {
+            if base.table == "filter" {
+                state.hop(base.table, name, Action::Policy("ACCEPT"), at);
+            }
+            state.leave_table();
+            state.goes()
+        }
+        Some(_) => {
+            let why = at.map_or_else(
+                || Dependency::Fact(format!("the policy of {name} is not known")),
+                |at| Dependency::Rule(at, "the policy is not known".into()),
+            );
+            Step::Ways(vec![state.undecided(why)])
+        }
+    }
+}
+
+fn split<'snap>(state: &State<'snap>, chance: f64) -> (State<'snap>, State<'snap>) {
+    let (mut taken, mut passed) = (state.clone(), state.clone());
+    taken.share *= chance;
+    passed.share *= 1.0 - chance;
+    if chance >= 1.0 {
+        passed.when = None;
+    }
+    (taken, passed)
+}
+
+fn ends<'snap>(state: &State<'snap>, disposition: Disposition, reason: Reason<'snap>) -> Vec<Way<'snap>> {
+    vec![Way::Ends(Box::new(finish(state, disposition, Some(reason), Vec::new())))]
+}
+
+fn snat<'snap>(
+    mut state: State<'snap>,
+    place: Place<'_, 'snap>,
+    rule: &Rule<'snap>,
+    range: NatRange,
+    chance: Option<f64>,
+) -> Vec<Way<'snap>> {
+    let ip = match range.addresses {
+        None => Some(state.src),
+        Some((first, last)) if first == last => Some(first),
+        Some(_) => None,
+    };
+    let action = ip.map_or(Action::Masquerade(None), Action::Snat);
+    state.hop_with(place.base.table, place.chain, action, Some(rule.at), chance);
+    state.rewrite_source(ip);
+    vec![state.way()]
+}
+
+/// The port after translation: kept, or the only one of the range.
+fn one_port(ports: Option<Ports>, kept: u16) -> Option<u16> {
+    match ports {
+        None => Some(kept),
+        Some(ports) if ports.first == ports.last => Some(ports.first),
+        Some(_) => None,
+    }
+}
+
+/// Addresses of a range, each as likely as the others (nf_nat_core.c find_best_ips_proto spreads by hash).
+fn listed(addresses: Option<(IpAddr, IpAddr)>, kept: IpAddr) -> Option<Vec<IpAddr>> {
+    let Some((first, last)) = addresses else {
+        return Some(vec![kept]);
+    };
+    match (first, last) {
+        (IpAddr::V4(first), IpAddr::V4(last)) => {
+            let (first, last) = (u32::from(first), u32::from(last));
+            (u128::from(last.checked_sub(first)?) < LISTED).then(|| (first..=last).map(|ip| IpAddr::V4(ip.into())).collect())
+        }
+        (IpAddr::V6(first), IpAddr::V6(last)) => {
+            let (first, last) = (u128::from(first), u128::from(last));
+            (last.checked_sub(first)? < LISTED).then(|| (first..=last).map(|ip| IpAddr::V6(ip.into())).collect())
+        }
+        (IpAddr::V4(_), IpAddr::V6(_)) | (IpAddr::V6(_), IpAddr::V4(_)) => None,
+    }
+}
+
+/// Network part of the target, host part of the address (Linux `xt_NETMAP.c`).
+fn mapped(net: Net, ip: IpAddr) -> IpAddr {
+    match (net, ip) {
+        (Net::V4 { addr, mask }, IpAddr::V4(ip)) => IpAddr::V4((u32::from(ip) & !mask | addr).into()),
+        (Net::V6 { addr, mask }, IpAddr::V6(ip)) => IpAddr::V6((u128::from(ip) & !mask | addr).into()),
+        (Net::V4 { .. }, IpAddr::V6(_)) | (Net::V6 { .. }, IpAddr::V4(_)) => ip,
+    }
+}
+
+/// Full name of the answer: `ip6tables` prints `icmp6-…`, and short forms exist.
+fn reject_name(with: &str, family: Family) -> String {
+    match (with, family) {
+        ("icmp-port-unreachable" | "port-unreach" | "port-unreachable", Family::V6) => "icmp6-port-unreachable".into(),
+        _ => with.into(),
+    }
+}

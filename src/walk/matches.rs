@@ -1,0 +1,318 @@
+//! Does a rule's test hold for this packet? Kernel semantics of each match, three-valued.
+//! Sources: Linux `net/netfilter/xt_*.c`, `net/ipv4/netfilter/ip_tables.c`.
+
+use super::packet::Protocol;
+use super::state::{Iface, Made, State, Told};
+use crate::dataplane::hooks::Hook;
+use crate::dataplane::iptables::net::Ports;
+use crate::dataplane::iptables::rule::{
+    AddrType, CtStates, Direction, Limit, Match, Not, Physdev, RecentAction, Rpfilter, Rule, Side, Test,
+};
+use crate::dataplane::plane::Plane;
+use crate::dataplane::tri::Tri;
+
+/// First and last port that a client's own port may have (RFC 6056, section 3.2).
+const EPHEMERAL: Ports = Ports { first: 1024, last: u16::MAX };
+
+/// What is known of whether all tests of a rule hold.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Holds {
+    /// They do not.
+    No,
+    /// They do, for this share of the packets that come here.
+    Yes(f64),
+    /// By state: what happens to a client that was never seen, and in words when it is otherwise.
+    State {
+        /// For a new client at rest.
+        fresh: Fresh,
+        /// When it is the other way round.
+        otherwise: String,
+        /// Share of the packets for which it holds, where it does.
+        chance: f64,
+    },
+    /// Not known, and why.
+    Unknown(String),
+}
+
+/// What happens to a client that was never seen before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fresh {
+    /// The rule matches.
+    Matches,
+    /// The rule does not match.
+    Passes,
+}
+
+/// One test's answer.
+enum Answer {
+    Known(bool),
+    Chance(f64),
+    State { fresh: bool, otherwise: String },
+    Unknown(String),
+    /// False whatever `!` says: a connection test on a packet without a connection.
+    Never,
+}
+
+impl From<bool> for Answer {
+    fn from(value: bool) -> Self {
+        Self::Known(value)
+    }
+}
+
+impl<'snap> State<'snap> {
+    /// Whether all tests of a rule hold.
+    pub(super) fn holds(&self, rule: &Rule<'snap>, plane: &Plane<'snap>) -> Holds {
+        let (mut chance, mut unknown, mut state) = (1.0, None, None);
+        for test in &rule.matches {
+            let negated = test.not == Not::Negated;
+            match self.answer(test, plane) {
+                Answer::Never => return Holds::No,
+                Answer::Known(holds) if holds == negated => return Holds::No,
+                Answer::Known(_) => {}
+                Answer::Chance(p) => chance *= if negated { 1.0 - p } else { p },
+                Answer::State { fresh, otherwise } => state = Some((fresh != negated, otherwise)),
+                Answer::Unknown(why) => unknown = unknown.or(Some(why)),
+            }
+        }
+        match (unknown, state) {
+            (Some(why), _) => Holds::Unknown(why),
+            (None, Some((fresh, otherwise))) => {
+                let fresh = if fresh { Fresh::Matches } else { Fresh::Passes };
+                Holds::State { fresh, otherwise, chance }
+            }
+            (None, None) if chance <= 0.0 => Holds::No,
+            (None, None) => Holds::Yes(chance),
+        }
+    }
+
+    fn answer(&self, test: &Match<'snap>, plane: &Plane<'snap>) -> Answer {
+        match &test.test {
+            Test::Always => true.into(),
+            Test::Address(Side::Dst, net) => net.contains(self.dst).into(),
+            Test::Address(Side::Src, net) => self.told(net.contains(self.src)),
+            Test::InInterface(name) => interface(self.iif, name),
+            Test::OutInterface(name) => interface(self.oif, name),
+            Test::Protocol(number) => (*number == 0 || *number == self.protocol_number()).into(),
+            Test::Fragment => false.into(),
+            Test::Port(Side::Dst, ports) => ports.contains(self.dport).into(),
+            Test::Port(Side::Src, ports) => self.source_port(*ports),
+            Test::Multiport(sides, ports) => self.multiport(sides, ports),
+            Test::TcpFlags(mask, set) => (SYN & mask == *set).into(),
+            Test::IcmpType(..) => Answer::Unknown("the type of an ICMP packet is not simulated".into()),
+            Test::Mark(value, mask) => known(self.mark.equals(*value, *mask), "the mark is not known here"),
+            Test::Connmark(value, mask) => {
+                self.tracked(|| known(self.ctmark.equals(*value, *mask), "the connection's mark is not known here"))
+            }
+            Test::CtState(states) => self.ct_state(*states).into(),
+            Test::CtStatus(names) => self.tracked(|| {
+                let of_new = |name: &&str| matches!(*name, "EXPECTED" | "SEEN_REPLY" | "ASSURED" | "CONFIRMED");
+                if names.iter().all(of_new) {
+                    false.into()
+                } else {
+                    Answer::Unknown("the connection's status is not simulated".into())
+                }
+            }),
+            Test::CtOriginal(Side::Src, net) => self.tracked(|| net.contains(self.original.src).into()),
+            Test::CtOriginal(Side::Dst, net) => self.tracked(|| net.contains(self.original.dst).into()),
+            Test::CtReply(Side::Src, net) => self.tracked(|| net.contains(self.dst).into()),
+            Test::CtReply(Side::Dst, net) => self.tracked(|| self.told(net.contains(self.src))),
+            Test::CtOriginalPort(Side::Src, ports) => self.tracked(|| self.source_port(*ports)),
+            Test::CtOriginalPort(Side::Dst, ports) => self.tracked(|| ports.contains(self.original.dport).into()),
+            Test::CtProtocol(number) => self.tracked(|| (*number == self.protocol_number()).into()),
+            Test::CtDirection(direction) => self.tracked(|| (*direction == Direction::Original).into()),
+            Test::AddrType(side, types, limit) => self.address_type(*side, types, *limit, plane),
+            Test::Set(name, sides) => self.set(name, sides, plane),
+            Test::Recent(recent) => match recent.action {
+                RecentAction::Set => true.into(),
+                RecentAction::Check | RecentAction::Update | RecentAction::Remove => {
+                    let seconds = recent.seconds.map_or(String::new(), |s| format!(" in the last {s} s"));
+                    Answer::State { fresh: false, otherwise: format!("this client was entered in {}{seconds}", recent.name) }
+                }
+            },
+            Test::Random(probability) => Answer::Chance(*probability),
+            Test::Nth(every, _) => Answer::Chance(1.0 / f64::from(*every)),
+            Test::Physdev(physdev) => self.physdev(physdev, plane),
+            Test::Range(Side::Src, range) => self.told(range.contains(self.src)),
+            Test::Range(Side::Dst, range) => range.contains(self.dst).into(),
+            Test::Rate(rate) => Answer::State { fresh: true, otherwise: format!("the rate of {rate} is used up") },
+            Test::Above(rate) => Answer::State { fresh: false, otherwise: format!("there are more than {rate}") },
+            Test::Owner => match (self.made, self.hook) {
+                (Made::Here, Hook::Output | Hook::Postrouting) => {
+                    Answer::Unknown("which user the process runs as is not known".into())
+                }
+                // xt_owner: without a socket only what is wholly negated holds.
+                (Made::Here | Made::HereLooped | Made::Elsewhere, _) => false.into(),
+            },
+            Test::ReversePath(filter) => self.reverse_path(*filter, plane),
+            Test::PacketType(kind) => match (self.made, *kind) {
+                (Made::Elsewhere, "unicast" | "host") => true.into(),
+                (Made::Elsewhere, "broadcast" | "multicast") => false.into(),
+                (Made::Here | Made::HereLooped | Made::Elsewhere, _) => {
+                    Answer::Unknown("the link-layer type of the packet is not simulated".into())
+                }
+            },
+            Test::Unknown => Answer::Unknown(format!("`{}` is not understood", test.text)),
+        }
+    }
+
+    /// A test of the source, which may have been replaced by an address that cannot be told.
+    fn told(&self, holds: bool) -> Answer {
+        match self.src_told {
+            Told::Yes => Answer::Known(holds),
+            Told::No => Answer::Unknown("the masqueraded source address is not known".into()),
+        }
+    }
+
+    /// A test of the connection: never holds where there is none (Linux `xt_conntrack.c`, `xt_connmark.c`).
+    fn tracked(&self, test: impl FnOnce() -> Answer) -> Answer {
+        match self.connection.tracked {
+            Told::Yes => test(),
+            Told::No => Answer::Never,
+        }
+    }
+
+    pub(super) const fn protocol_number(&self) -> u8 {
+        match (self.protocol, self.family) {
+            (Protocol::Tcp, _) => 6,
+            (Protocol::Udp, _) => 17,
+            (Protocol::Sctp, _) => 132,
+            (Protocol::Icmp, crate::dataplane::plane::Family::V4) => 1,
+            (Protocol::Icmp, crate::dataplane::plane::Family::V6) => 58,
+        }
+    }
+
+    fn source_port(&self, ports: Ports) -> Answer {
+        match self.sport {
+            Some(port) => ports.contains(port).into(),
+            None if ports.first <= EPHEMERAL.first && ports.last >= EPHEMERAL.last => true.into(),
+            None if ports.last < EPHEMERAL.first => false.into(),
+            None => Answer::Unknown("the client's own port is not known".into()),
+        }
+    }
+
+    fn multiport(&self, sides: &[Side], ports: &[Ports]) -> Answer {
+        let mut unknown = None;
+        for side in sides {
+            for ports in ports {
+                let answer = match side {
+                    Side::Dst => ports.contains(self.dport).into(),
+                    Side::Src => self.source_port(*ports),
+                };
+                match answer {
+                    Answer::Known(true) => return true.into(),
+                    Answer::Unknown(why) => unknown = Some(why),
+                    Answer::Known(false) | Answer::Chance(_) | Answer::State { .. } | Answer::Never => {}
+                }
+            }
+        }
+        unknown.map_or(Answer::Known(false), Answer::Unknown)
+    }
+
+    /// The first packet of a new connection is NEW; SNAT and DNAT are added once an address was rewritten.
+    fn ct_state(&self, states: CtStates) -> bool {
+        match self.connection.tracked {
+            Told::No => states.untracked.holds(),
+            Told::Yes => {
+                states.new.holds()
+                    || states.dnat.holds() && self.connection.dnat.holds()
+                    || states.snat.holds() && self.connection.snat.holds()
+            }
+        }
+    }
+
+    fn address_type(&self, side: Side, types: &[AddrType], limit: Limit, plane: &Plane<'snap>) -> Answer {
+        let ip = match side {
+            Side::Dst => self.dst,
+            Side::Src if self.src_told == Told::No => {
+                return Answer::Unknown("the masqueraded source address is not known".into());
+            }
+            Side::Src => self.src,
+        };
+        let limit = match limit {
+            Limit::None => None,
+            Limit::In => Some(self.iif),
+            Limit::Out => Some(self.oif),
+        };
+        let dev = match limit {
+            None | Some(Iface::None) => None,
+            Some(Iface::Known(name)) => Some(name),
+            Some(Iface::Unknown) => return Answer::Unknown("the interface is not known".into()),
+        };
+        let holds = Tri::any(types.iter().map(|kind| plane.links.addr_type(ip, *kind, dev)));
+        tri(holds, || format!("what kind of address {ip} is on this node is not known"))
+    }
+
+    fn set(&self, name: &str, sides: &[Side], plane: &Plane<'snap>) -> Answer {
+        if self.src_told == Told::No && sides.contains(&Side::Src) {
+            return Answer::Unknown("the masqueraded source address is not known".into());
+        }
+        let fields = crate::dataplane::ipset::Fields {
+            src: self.src,
+            dst: self.dst,
+            sport: self.sport,
+            dport: Some(self.dport),
+            protocol: self.protocol_number(),
+            iif: self.iif.name(),
+            oif: self.oif.name(),
+        };
+        let membership = plane.sets().contains(name, sides, &fields);
+        tri(membership.tri, || membership.why.clone().unwrap_or_else(|| format!("ipset {name} is not in the input")))
+    }
+
+    /// xt_physdev looks at the bridge port a packet came in by; routed packets have none beyond PREROUTING's own.
+    fn physdev(&self, physdev: &Physdev<'snap>, plane: &Plane<'snap>) -> Answer {
+        let bridged_in = match self.iif {
+            Iface::None => Tri::No,
+            Iface::Known(name) => {
+                plane.links.is_bridge(name).and(plane.sysctls.bridge_nf_call(self.family).into())
+            }
+            Iface::Unknown => Tri::Unknown,
+        };
+        match physdev {
+            Physdev::IsIn => tri(bridged_in, || "whether it came in by a bridge port is not known".into()),
+            Physdev::In(_) if bridged_in.is_no() => false.into(),
+            Physdev::In(_) => Answer::Unknown("the bridge port that it came in by is not known".into()),
+            Physdev::IsOut | Physdev::IsBridged | Physdev::Out(_) => false.into(),
+        }
+    }
+
+    /// Linux `ipt_rpfilter.c`: the way back to the source must lead out by the interface it came in by.
+    fn reverse_path(&self, filter: Rpfilter, plane: &Plane<'snap>) -> Answer {
+        let name = match self.iif {
+            Iface::None | Iface::Known("lo") => return (!filter.invert.holds()).into(),
+            Iface::Unknown => return Answer::Unknown("the interface that it came in by is not known".into()),
+            Iface::Known(name) => name,
+        };
+        let mark = if filter.validmark.holds() { Some(self.mark.value) } else { None };
+        let passes = plane.links.reverse_path(self.src, self.dst, name, mark, filter.loose.holds());
+        let passes = if filter.accept_local.holds() { passes.or(plane.links.is_local(self.src)) } else { passes };
+        let holds = if filter.invert.holds() { !passes } else { passes };
+        tri(holds, || format!("the way back to {} is not known", self.src))
+    }
+}
+
+const SYN: u8 = 0x02;
+
+fn known(value: Option<bool>, why: &str) -> Answer {
+    value.map_or_else(|| Answer::Unknown(why.into()), Answer::Known)
+}
+
+fn tri(value: Tri, why: impl FnOnce() -> String) -> Answer {
+    match value {
+        Tri::Yes => Answer::Known(true),
+        Tri::No => Answer::Known(false),
+        Tri::Unknown => Answer::Unknown(why()),
+    }
+}
+
+/// `eth0`, or `eth+` for all that begin so; `+` alone is any.
+fn interface(iface: Iface<'_>, pattern: &str) -> Answer {
+    let prefix = pattern.strip_suffix('+');
+    match (iface, prefix) {
+        (_, Some("")) => true.into(),
+        (Iface::None, _) => false.into(),
+        (Iface::Known(name), Some(prefix)) => name.starts_with(prefix).into(),
+        (Iface::Known(name), None) => (name == pattern).into(),
+        (Iface::Unknown, _) => Answer::Unknown("the interface is not known".into()),
+    }
+}

@@ -1,0 +1,234 @@
+//! The way of a packet through the kernel: hooks, tables, chains, address translation, routing in between.
+//! One packet in, every way it can go out. Knows rules, not Services.
+//!
+//! Where a rule may or may not match and it cannot be told, both ways are followed to their ends; if the ends are
+//! the same the rule does not matter, else the outcome is indeterminate and names the rule.
+
+use super::ends::{doubted, finish, same};
+use super::packet::{Dependency, Disposition, Entry, Outcome, Packet};
+use super::state::{Bits, Bound, Connection, Frame, Iface, Made, Original, State, Told, Trail};
+use crate::dataplane::hooks::{BaseBody, BaseChain, Hook};
+use crate::dataplane::plane::{Family, Plane, Rules};
+
+/// Rules that are looked at for one packet, at most; more is no real node.
+const STEPS: usize = 5_000_000;
+/// Undecidable rules that are followed both ways inside each other, at most.
+const NESTED: usize = 10;
+
+/// Every way the packet can go, in the order of the rules; shares sum to one.
+#[must_use]
+pub fn walk<'snap>(plane: &Plane<'snap>, packet: &Packet) -> Vec<Outcome<'snap>> {
+    let rules = plane.rules(Family::of(packet.to.ip()));
+    let mut walker = Walker { plane, rules, steps: 0, nested: 0 };
+    let entered = walker.enter(packet);
+    let mut outcomes = walker.run(entered);
+    if !rules.doubts.is_empty() {
+        outcomes = doubted(outcomes, &rules.doubts);
+    }
+    outcomes
+}
+
+pub(super) struct Walker<'a, 'snap> {
+    pub(super) plane: &'a Plane<'snap>,
+    rules: &'a Rules<'snap>,
+    steps: usize,
+    nested: usize,
+}
+
+/// A packet that goes on, or has come to its end.
+pub(super) enum Way<'snap> {
+    /// On its way.
+    Goes(Box<State<'snap>>),
+    /// At its end.
+    Ends(Box<Outcome<'snap>>),
+}
+
+/// What follows a step.
+pub(super) enum Step<'snap> {
+    /// These ways, each with its share.
+    Ways(Vec<Way<'snap>>),
+    /// The first way or the second: which cannot be told. With each, the condition in words.
+    Undecided(Dependency<'snap>, Box<State<'snap>>, [(String, Vec<Way<'snap>>); 2]),
+}
+
+impl<'snap> State<'snap> {
+    /// It goes on.
+    pub(super) fn goes(self) -> Step<'snap> {
+        Step::Ways(vec![self.way()])
+    }
+
+    /// It goes on, among others.
+    pub(super) fn way(self) -> Way<'snap> {
+        Way::Goes(Box::new(self))
+    }
+
+    /// It is at its end, and what that depends on is not known.
+    pub(super) fn undecided(&self, why: Dependency<'snap>) -> Way<'snap> {
+        Way::Ends(Box::new(finish(self, Disposition::Indeterminate, None, vec![why])))
+    }
+}
+
+impl<'snap> Walker<'_, 'snap> {
+    /// Follows packets, and all their forks, to their ends.
+    fn run(&mut self, ways: Vec<Way<'snap>>) -> Vec<Outcome<'snap>> {
+        let mut outcomes = Vec::new();
+        let mut waiting = ways;
+        waiting.reverse();
+        while let Some(way) = waiting.pop() {
+            match way {
+                Way::Ends(outcome) => outcomes.push(*outcome),
+                Way::Goes(state) => match self.advance(*state) {
+                    Step::Ways(ways) => waiting.extend(ways.into_iter().rev()),
+                    Step::Undecided(dependency, here, ways) => self.both(&dependency, &here, ways, &mut outcomes),
+                },
+            }
+        }
+        outcomes
+    }
+
+    /// Follows both ways of an undecidable rule. If they end alike, it does not matter.
+    fn both(
+        &mut self,
+        dependency: &Dependency<'snap>,
+        here: &State<'snap>,
+        [first, second]: [(String, Vec<Way<'snap>>); 2],
+        into: &mut Vec<Outcome<'snap>>,
+    ) {
+        let undecided = || finish(here, Disposition::Indeterminate, None, vec![dependency.clone()]);
+        if self.nested >= NESTED {
+            into.push(undecided());
+            return;
+        }
+        self.nested += 1;
+        let one = self.run(first.1);
+        let other = self.run(second.1);
+        self.nested -= 1;
+        if same(&one, &other) {
+            into.extend(other);
+            return;
+        }
+        into.push(undecided());
+        for (condition, outcomes) in [(first.0, one), (second.0, other)] {
+            for mut outcome in outcomes {
+                let part = (here.share > 0.0 && outcome.share < here.share && outcome.when.is_none())
+                    .then(|| format!(" ({:.1} %)", outcome.share / here.share * 100.0));
+                let condition = condition.clone() + part.as_deref().unwrap_or_default();
+                outcome.when = Some(match outcome.when {
+                    Some(when) => format!("{condition}, {when}"),
+                    None => condition,
+                });
+                outcome.share = 0.0;
+                outcome.depends_on.push(dependency.clone());
+                into.push(outcome);
+            }
+        }
+    }
+
+    /// Puts the packet at its first hook.
+    fn enter(&self, packet: &Packet) -> Vec<Way<'snap>> {
+        let to = packet.to.ip();
+        let mut state = State {
+            family: Family::of(to),
+            protocol: packet.protocol,
+            src: packet.from,
+            src_told: Told::Yes,
+            dst: to,
+            sport: packet.from_port,
+            dport: packet.to.port(),
+            original: Original { src: packet.from, dst: to, dport: packet.to.port() },
+            mark: Bits::ZERO,
+            ctmark: Bits::ZERO,
+            iif: Iface::None,
+            oif: Iface::None,
+            route_oif: Iface::None,
+            connection: Connection {
+                tracked: Told::Yes,
+                dst_bound: Bound::No,
+                src_bound: Bound::No,
+                dnat: Bound::No,
+                snat: Bound::No,
+            },
+            made: Made::Elsewhere,
+            hook: Hook::Prerouting,
+            base: 0,
+            frames: Vec::new(),
+            share: 1.0,
+            when: None,
+            trail: Trail::default(),
+            routed_for: (to, Bits::ZERO),
+            masqueraded: Bound::No,
+        };
+        match &packet.entry {
+            Entry::Arrives(name) => {
+                state.iif = Iface::of(name.as_deref().and_then(|name| self.plane.links.name(name)));
+                vec![state.way()]
+            }
+            Entry::Local => {
+                state.made = Made::Here;
+                state.hook = Hook::Output;
+                self.send(state)
+            }
+        }
+    }
+
+    fn advance(&mut self, mut state: State<'snap>) -> Step<'snap> {
+        self.steps += 1;
+        if self.steps > STEPS {
+            return Step::Ways(vec![state.undecided(Dependency::Fact("too many rules to follow".into()))]);
+        }
+        let Some(base) = self.rules.hooks.at(state.hook).get(state.base).copied() else {
+            return Step::Ways(self.end_of_hook(state));
+        };
+        if state.frames.is_empty() {
+            return Self::enter_base(state, &base);
+        }
+        let (BaseBody::Iptables { ruleset, table, .. } | BaseBody::Presumed { ruleset, table, .. }) = base.body else {
+            state.frames.clear();
+            state.base += 1;
+            return state.goes();
+        };
+        let found = self.rules.rulesets.get(ruleset).and_then(|loaded| Some((loaded, loaded.ruleset.tables.get(table)?)));
+        match found {
+            Some((loaded, table)) => self.in_chain(state, &base, loaded, table),
+            None => Step::Ways(vec![state.undecided(Dependency::Fact("a table is missing".into()))]),
+        }
+    }
+
+    fn enter_base(mut state: State<'snap>, base: &BaseChain<'snap>) -> Step<'snap> {
+        let dst_side = matches!(state.hook, Hook::Prerouting | Hook::Output);
+        let bound = if dst_side { state.connection.dst_bound } else { state.connection.src_bound };
+        if base.table == "nat" && (bound.holds() || state.connection.tracked == Told::No) {
+            state.base += 1;
+            return state.goes();
+        }
+        match base.body {
+            BaseBody::Iptables { chain, .. } => {
+                state.frames.push(Frame { chain, next: 0 });
+                state.goes()
+            }
+            BaseBody::Presumed { chain, .. } => {
+                let here = Box::new(state.clone());
+                let mut entered = state.clone();
+                entered.frames.push(Frame { chain, next: 0 });
+                state.base += 1;
+                let hook = state.hook.chain();
+                Step::Undecided(
+                    Dependency::Fact(format!("the lines of {hook} in table {} are not in the input", base.table)),
+                    here,
+                    [
+                        (format!("if {hook} leads to kube-proxy's chain, as it makes it"), vec![entered.way()]),
+                        (format!("if {hook} does not"), vec![state.way()]),
+                    ],
+                )
+            }
+            BaseBody::Nft(at) => {
+                let why = format!("table {} (nftables) is not walked", base.table);
+                let unknown = state.undecided(Dependency::Rule(at, why));
+                state.base += 1;
+                state.share = 0.0;
+                state.only_when(&format!("if table {} lets it pass", base.table));
+                Step::Ways(vec![unknown, state.way()])
+            }
+        }
+    }
+}

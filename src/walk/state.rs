@@ -1,0 +1,253 @@
+//! Where a packet is and what it carries, while it is on its way. Cheap to clone: every fork is a clone.
+
+use std::net::{IpAddr, SocketAddr};
+use std::rc::Rc;
+
+use super::packet::{Action, Hop, Protocol};
+use crate::dataplane::Loc;
+use crate::dataplane::hooks::Hook;
+use crate::dataplane::plane::Family;
+
+/// A packet on its way.
+#[derive(Debug, Clone)]
+pub(super) struct State<'snap> {
+    pub(super) family: Family,
+    pub(super) protocol: Protocol,
+    pub(super) src: IpAddr,
+    /// The source is replaced by an address that cannot be told.
+    pub(super) src_told: Told,
+    pub(super) dst: IpAddr,
+    /// `None` is an ephemeral port.
+    pub(super) sport: Option<u16>,
+    pub(super) dport: u16,
+    /// As it came.
+    pub(super) original: Original,
+    pub(super) mark: Bits,
+    pub(super) ctmark: Bits,
+    pub(super) iif: Iface<'snap>,
+    /// As the current hook sees it. OUTPUT keeps the interface of before its own DNAT (Linux `__ip_local_out`).
+    pub(super) oif: Iface<'snap>,
+    /// As routing says.
+    pub(super) route_oif: Iface<'snap>,
+    pub(super) connection: Connection,
+    pub(super) made: Made,
+    pub(super) hook: Hook,
+    /// Place of the base chain at this hook.
+    pub(super) base: usize,
+    /// Chains that are entered, innermost last; empty between base chains.
+    pub(super) frames: Vec<Frame>,
+    pub(super) share: f64,
+    pub(super) when: Option<Rc<str>>,
+    pub(super) trail: Trail<'snap>,
+    /// What routing looked at when the packet was last routed: destination and mark.
+    pub(super) routed_for: (IpAddr, Bits),
+    /// The source was replaced.
+    pub(super) masqueraded: Bound,
+}
+
+/// Whether an address can be told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Told {
+    Yes,
+    No,
+}
+
+/// Addresses as the packet came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Original {
+    pub(super) src: IpAddr,
+    pub(super) dst: IpAddr,
+    pub(super) dport: u16,
+}
+
+/// Where the packet was made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Made {
+    /// By a process of this node; still on its way out.
+    Here,
+    /// By a process of this node, for this node: comes in by `lo`.
+    HereLooped,
+    /// Elsewhere.
+    Elsewhere,
+}
+
+/// What connection tracking knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Connection {
+    pub(super) tracked: Told,
+    /// The destination side of nat is decided: by a rule, or by none.
+    pub(super) dst_bound: Bound,
+    /// The source side of nat is decided.
+    pub(super) src_bound: Bound,
+    /// IPS_DST_NAT
+    pub(super) dnat: Bound,
+    /// IPS_SRC_NAT
+    pub(super) snat: Bound,
+}
+
+/// Whether something of a connection is settled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Bound {
+    Yes,
+    No,
+}
+
+impl Bound {
+    pub(super) const fn holds(self) -> bool {
+        matches!(self, Self::Yes)
+    }
+}
+
+/// A mark of which some bits may not be known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Bits {
+    pub(super) value: u32,
+    pub(super) known: u32,
+}
+
+impl Bits {
+    pub(super) const ZERO: Self = Self { value: 0, known: u32::MAX };
+
+    /// (mark & !mask) ^ value
+    pub(super) const fn set_xmark(self, value: u32, mask: u32) -> Self {
+        Self { value: (self.value & !mask) ^ value, known: self.known | mask }
+    }
+
+    /// Whether the masked bits equal `value`; `None` when that is not known.
+    pub(super) const fn equals(self, value: u32, mask: u32) -> Option<bool> {
+        if (self.value ^ value) & mask & self.known != 0 || value & !mask != 0 {
+            Some(false)
+        } else if self.known & mask == mask {
+            Some(true)
+        } else {
+            None
+        }
+    }
+
+    /// `CONNMARK --save-mark` and `--restore-mark`: to = (to & !to_mask) ^ (from & from_mask) (Linux `xt_connmark.c`).
+    pub(super) const fn copy_masked(self, from: Self, from_mask: u32, to_mask: u32) -> Self {
+        let known = (self.known | to_mask) & (from.known | !from_mask);
+        Self { value: (self.value & !to_mask) ^ (from.value & from_mask), known }
+    }
+}
+
+/// An interface, as far as it is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Iface<'snap> {
+    /// There is none at this hook.
+    None,
+    /// This one.
+    Known(&'snap str),
+    /// Some, not known which.
+    Unknown,
+}
+
+impl<'snap> Iface<'snap> {
+    pub(super) fn of(name: Option<&'snap str>) -> Self {
+        name.map_or(Self::Unknown, Self::Known)
+    }
+
+    pub(super) const fn name(self) -> Option<&'snap str> {
+        match self {
+            Self::Known(name) => Some(name),
+            Self::None | Self::Unknown => None,
+        }
+    }
+}
+
+/// A chain that is entered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Frame {
+    /// Place of the chain in the table of the base chain.
+    pub(super) chain: usize,
+    /// Place of the next rule.
+    pub(super) next: usize,
+}
+
+/// Hops so far, shared between forks.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Trail<'snap>(Option<Rc<Link<'snap>>>);
+
+#[derive(Debug)]
+struct Link<'snap> {
+    hop: Hop<'snap>,
+    depth: usize,
+    before: Trail<'snap>,
+}
+
+impl<'snap> Trail<'snap> {
+    fn push(&mut self, hop: Hop<'snap>, depth: usize) {
+        let before = std::mem::take(self);
+        self.0 = Some(Rc::new(Link { hop, depth, before }));
+    }
+
+    /// All hops, first to last; jumps into chains where nothing happened are left out.
+    pub(super) fn hops(&self) -> Vec<Hop<'snap>> {
+        let mut all = Vec::new();
+        let mut at = &self.0;
+        // Read backwards: a jump was of use if what follows it stands deeper.
+        let mut follows: Option<(usize, &'static str)> = None;
+        while let Some(link) = at {
+            let of_use = match link.hop.action {
+                Action::Jump(_) => follows.is_some_and(|(depth, hook)| depth > link.depth && hook == link.hop.hook),
+                _ => true,
+            };
+            if of_use {
+                follows = Some((link.depth, link.hop.hook));
+                all.push(link.hop.clone());
+            }
+            at = &link.before.0;
+        }
+        all.reverse();
+        all
+    }
+}
+
+// Long trails must not be dropped by recursion.
+impl Drop for Link<'_> {
+    fn drop(&mut self) {
+        let mut next = self.before.0.take();
+        while let Some(link) = next {
+            match Rc::try_unwrap(link) {
+                Ok(mut link) => next = link.before.0.take(),
+                Err(_) => break,
+            }
+        }
+    }
+}
+
+impl<'snap> State<'snap> {
+    /// Adds a hop at the current place.
+    pub(super) fn hop(&mut self, table: &'snap str, chain: &'snap str, action: Action<'snap>, at: Option<Loc<'snap>>) {
+        self.hop_with(table, chain, action, at, None);
+    }
+
+    /// Adds a hop that chose among several.
+    pub(super) fn hop_with(
+        &mut self,
+        table: &'snap str,
+        chain: &'snap str,
+        action: Action<'snap>,
+        at: Option<Loc<'snap>>,
+        chance: Option<f64>,
+    ) {
+        let depth = self.frames.len();
+        let hop = Hop { hook: self.hook.as_str(), table, chain, action, at, chance };
+        self.trail.push(hop, depth);
+    }
+
+    /// Adds a routing decision.
+    pub(super) fn routed(&mut self, words: String) {
+        let hop = Hop { hook: "routing", table: "", chain: "", action: Action::Route(words), at: None, chance: None };
+        self.trail.push(hop, 0);
+    }
+
+    pub(super) fn destination(&self) -> SocketAddr {
+        SocketAddr::new(self.dst, self.dport)
+    }
+
+    /// Whether it leaves for another address than it came with.
+    pub(super) fn rewritten(&self) -> bool {
+        self.dst != self.original.dst || self.dport != self.original.dport
+    }
+}
