@@ -40,7 +40,7 @@ impl<'snap> Walker<'_, 'snap> {
     ) -> Step<'snap> {
         loop {
             let Some(frame) = state.frames.last_mut() else {
-                return policy(state, base, table);
+                return self.policy(state, base, table);
             };
             let Some(chain) = table.chains.get(frame.chain) else {
                 state.frames.pop();
@@ -137,8 +137,7 @@ impl<'snap> Walker<'_, 'snap> {
             }
             Target::Accept => {
                 hop(&mut state, Action::Accept);
-                state.leave_table();
-                vec![state.way()]
+                self.leave_base(state, base)
             }
             Target::Drop => {
                 hop(&mut state, Action::Drop);
@@ -309,7 +308,7 @@ impl<'snap> Walker<'_, 'snap> {
         chance: Option<f64>,
     ) -> Vec<Way<'snap>> {
         let ip = match state.oif {
-            Iface::Known(dev) => self.plane.links.primary_address(dev, state.family, Some(state.dst)),
+            Iface::Known(dev) => self.plane.links.masquerade_address(dev, state.gateway, state.dst).address(),
             Iface::None | Iface::Unknown => None,
         };
         state.hop_with(place.base.table, place.chain, Action::Masquerade(ip), Some(rule.at), chance);
@@ -317,14 +316,50 @@ impl<'snap> Walker<'_, 'snap> {
         vec![state.way()]
     }
 
+    /// Ends a base chain without a new destination; mangle at OUTPUT routes anew when the mark has changed.
+    fn leave_base(&self, mut state: State<'snap>, base: &BaseChain<'snap>) -> Vec<Way<'snap>> {
+        if base.table == "mangle" {
+            return self.leave_table_routed(state);
+        }
+        state.leave_table();
+        vec![state.way()]
+    }
+
     /// Ends the table at this hook; a packet that is made here and has changed is routed anew
     /// (Linux `ip_route_me_harder`, called by mangle and nat at OUTPUT).
-    pub(super) fn leave_table_routed(&mut self, mut state: State<'snap>) -> Vec<Way<'snap>> {
+    fn leave_table_routed(&self, mut state: State<'snap>) -> Vec<Way<'snap>> {
         state.leave_table();
         if state.made == Made::Here && state.hook == Hook::Output {
             return self.reroute(state);
         }
         vec![state.way()]
+    }
+
+    /// The end of a builtin chain.
+    fn policy(&self, mut state: State<'snap>, base: &BaseChain<'snap>, table: &Table<'snap>) -> Step<'snap> {
+        let chain = table.chain(state.hook.chain());
+        let name: &'static str = state.hook.chain();
+        let at: Option<Loc<'snap>> = chain.and_then(|chain| chain.declared);
+        match chain.and_then(|chain| chain.policy) {
+            Some("DROP") => {
+                state.hop(base.table, name, Action::Policy("DROP"), at);
+                let reason = at.map_or_else(|| Reason::Route("policy DROP".into()), Reason::Policy);
+                Step::Ways(ends(&state, Disposition::Dropped, reason))
+            }
+            Some("ACCEPT") | None => {
+                if base.table == "filter" {
+                    state.hop(base.table, name, Action::Policy("ACCEPT"), at);
+                }
+                Step::Ways(self.leave_base(state, base))
+            }
+            Some(_) => {
+                let why = at.map_or_else(
+                    || Dependency::Fact(format!("the policy of {name} is not known")),
+                    |at| Dependency::Rule(at, "the policy is not known".into()),
+                );
+                Step::Ways(vec![state.undecided(why)])
+            }
+        }
     }
 }
 
@@ -363,34 +398,6 @@ impl<'snap> State<'snap> {
             Connmark::Set(value, mask) => self.ctmark = self.ctmark.set_xmark(value, mask),
             Connmark::Save { nfmask, ctmask } => self.ctmark = self.ctmark.copy_masked(self.mark, nfmask, ctmask),
             Connmark::Restore { nfmask, ctmask } => self.mark = self.mark.copy_masked(self.ctmark, ctmask, nfmask),
-        }
-    }
-}
-
-/// The end of a builtin chain.
-fn policy<'snap>(mut state: State<'snap>, base: &BaseChain<'snap>, table: &Table<'snap>) -> Step<'snap> {
-    let chain = table.chain(state.hook.chain());
-    let name: &'static str = state.hook.chain();
-    let at: Option<Loc<'snap>> = chain.and_then(|chain| chain.declared);
-    match chain.and_then(|chain| chain.policy) {
-        Some("DROP") => {
-            state.hop(base.table, name, Action::Policy("DROP"), at);
-            let reason = at.map_or_else(|| Reason::Route("policy DROP".into()), Reason::Policy);
-            Step::Ways(ends(&state, Disposition::Dropped, reason))
-        }
-        Some("ACCEPT") | None => {
-            if base.table == "filter" {
-                state.hop(base.table, name, Action::Policy("ACCEPT"), at);
-            }
-            state.leave_table();
-            state.goes()
-        }
-        Some(_) => {
-            let why = at.map_or_else(
-                || Dependency::Fact(format!("the policy of {name} is not known")),
-                |at| Dependency::Rule(at, "the policy is not known".into()),
-            );
-            Step::Ways(vec![state.undecided(why)])
         }
     }
 }

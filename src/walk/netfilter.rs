@@ -157,6 +157,7 @@ impl<'snap> Walker<'_, 'snap> {
             trail: Trail::default(),
             routed_for: (to, Bits::ZERO),
             masqueraded: Bound::No,
+            gateway: None,
         };
         match &packet.entry {
             Entry::Arrives(name) => {

@@ -43,6 +43,8 @@ pub(super) struct State<'snap> {
     pub(super) routed_for: (IpAddr, Bits),
     /// The source was replaced.
     pub(super) masqueraded: Bound,
+    /// The next hop that routing chose.
+    pub(super) gateway: Option<IpAddr>,
 }
 
 /// Whether an address can be told.

@@ -1,0 +1,290 @@
+//! The whole way from a snapshot and a question to a report. Pure: no clock, no environment, no I/O.
+
+use std::collections::BTreeSet;
+
+use rayon::prelude::*;
+
+use crate::cluster::resolve::{Chosen, Subject, resolve};
+use crate::cluster::{NodeView, ServiceEndpoints};
+use crate::collect::snapshot::{NodeDumps, Objects, Snapshot};
+use crate::error::Result;
+use crate::query::{Query, Target};
+use crate::report::{
+    Code, Confidence, Finding, Gap, NodeSummary, ObjectRef, PathState, QueryEcho, Report, Severity,
+};
+use crate::walk::packet::Protocol;
+
+use super::node::{NodeResult, Question, node_of_client};
+use super::outcome::Behind;
+use super::{header, issues, mismatch, node_checks};
+
+/// Answers a question from what was read.
+///
+/// # Errors
+/// A target that nothing has: no such Service, no such node.
+pub fn analyze(snapshot: &Snapshot, query: &Query) -> Result<Report> {
+    let mut report = one(snapshot, query, &snapshot.objects, |dumps| Some(dumps))?;
+    if snapshot.nodes.values().any(|dumps| dumps.again.is_some()) {
+        let objects = snapshot.objects_after.as_ref().unwrap_or(&snapshot.objects);
+        let again = one(snapshot, query, objects, |dumps| dumps.again.as_deref().or(Some(dumps)))?;
+        settle(&mut report, &again);
+    }
+    Ok(report)
+}
+
+/// What differs twice is certain; what does not differ any more was only on its way.
+fn settle(report: &mut Report, again: &Report) {
+    let second: BTreeSet<String> = again.findings.iter().map(Finding::fingerprint).collect();
+    report.findings.retain(|finding| finding.confidence != Confidence::Likely || second.contains(&finding.fingerprint()));
+    for finding in report.findings.iter_mut().filter(|finding| finding.confidence == Confidence::Likely) {
+        finding.confidence = Confidence::Certain;
+        finding.details.retain(|detail| !detail.starts_with("seen once"));
+        finding.details.push("seen twice, some seconds apart".into());
+    }
+    // Paths that are as promised in the second reading are shown as they are then.
+    for trace in &mut report.traces {
+        if trace.state == PathState::Differs
+            && let Some(later) = again.traces.iter().find(|later| later.path == trace.path)
+            && later.state == PathState::Expected
+        {
+            *trace = later.clone();
+        }
+    }
+}
+
+fn one<'snap>(
+    snapshot: &'snap Snapshot,
+    query: &Query,
+    objects: &'snap Objects,
+    dumps: impl Fn(&'snap NodeDumps) -> Option<&'snap NodeDumps> + Sync,
+) -> Result<Report> {
+    let subject = match resolve(objects, &query.target, &query.namespace) {
+        Err(error) => match leftover(snapshot, query) {
+            Some(report) => return Ok(report),
+            None => return Err(error),
+        },
+        Ok(subject) => subject,
+    };
+    let mut report = Report {
+        query: QueryEcho {
+            command: "trace".into(),
+            target: query.target_text.clone(),
+            from: query.from_text.clone(),
+            namespace: query.namespace.clone(),
+        },
+        collected: (snapshot.from.clone(), snapshot.to.clone()),
+        kubernetes: snapshot.kubernetes.clone(),
+        nodes_total: snapshot.nodes_total.or(objects.nodes.as_ref().map(Vec::len)),
+        nodes_why: snapshot.nodes_why.clone(),
+        gaps: snapshot.gaps.clone(),
+        ..Report::default()
+    };
+    let chosen: Vec<(&'snap str, &'snap NodeDumps)> = chosen_nodes(snapshot, query, objects, &subject)
+        .into_iter()
+        .filter_map(|(name, node)| Some((name, dumps(node)?)))
+        .collect();
+    let endpoints = match &subject {
+        Subject::Service(chosen) => Some(ServiceEndpoints::read(objects, &chosen.view)),
+        Subject::Plain { .. } | Subject::NotRead { .. } => None,
+    };
+    let question = question(objects, query, &subject, endpoints.as_ref());
+    let results: Vec<NodeResult<'snap>> = chosen.par_iter().map(|(name, node)| question.ask(name, node)).collect();
+    match (&subject, &endpoints) {
+        (Subject::Service(chosen), Some(endpoints)) => of_service(&mut report, snapshot, objects, chosen, endpoints, &results),
+        (Subject::NotRead { namespace, name }, _) => {
+            let mut gap = Gap::new(Code::RbacDenied, None, format!("Services were not read: {namespace}/{name} is not known"));
+            gap.lost = Some("everything that the objects promise".into());
+            if !report.gaps.iter().any(|known| known.code == Code::RbacDenied) {
+                report.gaps.push(gap);
+            }
+        }
+        _ => {}
+    }
+    let behind = header::behind(objects, endpoints.as_ref());
+    for result in &results {
+        report.nodes.push(summary(result, dumps_version(objects, result.view.name)));
+        report.traces.extend(result.paths.iter().map(|path| path.trace(&behind)));
+        let told = report.gaps.iter().any(|gap| gap.node.as_deref() == Some(result.view.name));
+        report.gaps.extend(result.gaps.iter().filter(|gap| !(told && gap.code == Code::NodeNotCollected)).cloned());
+        for said in &result.said {
+            let said = if results.len() > 1 { format!("{}: {said}", result.view.name) } else { said.clone() };
+            if !report.assumed.contains(&said) {
+                report.assumed.push(said);
+            }
+        }
+        issues::of_node(result, &mut report.issues);
+    }
+    if results.is_empty() {
+        api_only(&mut report);
+    }
+    not_checked(&mut report, objects, &results);
+    sort(&mut report.findings);
+    Ok(report)
+}
+
+fn question<'a, 'snap>(
+    objects: &'snap Objects,
+    query: &'a Query,
+    subject: &'a Subject<'snap>,
+    endpoints: Option<&'a ServiceEndpoints<'snap>>,
+) -> Question<'a, 'snap> {
+    let (service, only, plain) = match subject {
+        Subject::Service(chosen) => {
+            (endpoints.map(|endpoints| (&chosen.view, chosen.ports.as_slice(), endpoints)), chosen.only, None)
+        }
+        Subject::Plain { ip, port: Some(port), protocol } => (None, None, Some((*ip, *port, protocol.unwrap_or(Protocol::Tcp)))),
+        Subject::Plain { .. } | Subject::NotRead { .. } => (None, None, None),
+    };
+    Question { objects, query, service, only, plain }
+}
+
+fn of_service<'snap>(
+    report: &mut Report,
+    snapshot: &'snap Snapshot,
+    objects: &'snap Objects,
+    chosen: &Chosen<'snap>,
+    endpoints: &ServiceEndpoints<'snap>,
+    results: &[NodeResult<'snap>],
+) {
+    report.service = Some(header::service(&chosen.view, endpoints, results));
+    if let Some(why) = chosen.view.not_programmed() {
+        report.notes.push(why);
+    }
+    report.findings.extend(super::object_findings(snapshot, objects, chosen, endpoints, results));
+    for result in results.iter().filter(|result| result.mode.kind.is_walked()) {
+        report.findings.extend(mismatch::findings(&chosen.view, result));
+        report.findings.extend(node_checks::findings(objects, Some(&chosen.view), result));
+    }
+}
+
+/// The nodes that are asked: those of the question, or of its client, or all that were read.
+fn chosen_nodes<'snap>(
+    snapshot: &'snap Snapshot,
+    query: &Query,
+    objects: &Objects,
+    subject: &Subject<'_>,
+) -> Vec<(&'snap str, &'snap NodeDumps)> {
+    let one_node = match subject {
+        Subject::Service(chosen) => chosen.node.clone(),
+        Subject::Plain { .. } | Subject::NotRead { .. } => None,
+    };
+    let client = node_of_client(objects, query).map(str::to_owned);
+    snapshot
+        .nodes
+        .iter()
+        .filter(|(name, _)| query.nodes.is_empty() || query.nodes.contains(name))
+        .filter(|(name, _)| client.as_ref().is_none_or(|client| client == *name))
+        .filter(|(name, _)| one_node.as_ref().is_none_or(|node| node == *name))
+        .map(|(name, dumps)| (name.as_str(), dumps))
+        .collect()
+}
+
+/// A name that no Service has any more, whose rules a node still holds.
+fn leftover(snapshot: &Snapshot, query: &Query) -> Option<Report> {
+    let Target::Service { namespace, name, .. } = &query.target else {
+        return None;
+    };
+    let namespace = namespace.as_deref().unwrap_or(&query.namespace);
+    let mut findings = Vec::new();
+    let mut nodes = Vec::new();
+    for (node, dumps) in &snapshot.nodes {
+        let view = NodeView::find(&snapshot.objects, node);
+        let plane = crate::dataplane::plane::Plane::new(node, dumps, &view.addresses);
+        let found = node_checks::rules_of_name(&plane, namespace, name);
+        if !found.is_empty() {
+            let mut finding = Finding::new(
+                Code::RulesForDeletedService,
+                format!("{node} still has rules for {namespace}/{name}, and there is no such Service"),
+            );
+            finding.severity = Severity::Error;
+            finding.node = Some(node.clone());
+            finding.object = Some(ObjectRef::new("Service", namespace, name));
+            finding.evidence = found;
+            finding.confidence = Confidence::Likely;
+            finding.help = Some(format!("kubectl get services -n {namespace}"));
+            findings.push(finding);
+            nodes.push(NodeSummary {
+                name: node.clone(),
+                dataplane: super::mode::detect(&plane).kind.words().into(),
+                read: true,
+                ..NodeSummary::default()
+            });
+        }
+    }
+    (!findings.is_empty()).then(|| Report {
+        query: QueryEcho {
+            command: "trace".into(),
+            target: query.target_text.clone(),
+            from: query.from_text.clone(),
+            namespace: query.namespace.clone(),
+        },
+        findings,
+        nodes,
+        gaps: snapshot.gaps.clone(),
+        ..Report::default()
+    })
+}
+
+fn summary(result: &NodeResult<'_>, kubernetes: Option<String>) -> NodeSummary {
+    use crate::report::Evidence;
+    let evidence = result.mode.evidence.as_ref().map(|evidence| match evidence {
+        Evidence::Line { dump, line, .. } => format!("{dump} :{line}"),
+        Evidence::Field { field, value, .. } => format!("{field} {value}"),
+        Evidence::Fact { text, .. } => text.clone(),
+    });
+    NodeSummary {
+        name: result.view.name.into(),
+        dataplane: result.mode.kind.words().into(),
+        evidence,
+        kubernetes,
+        zone: result.view.zone.map(Into::into),
+        read: result.mode.kind != super::mode::ModeKind::NotRead,
+    }
+}
+
+fn dumps_version(objects: &Objects, node: &str) -> Option<String> {
+    objects
+        .nodes()
+        .iter()
+        .find(|object| object.metadata.name.as_deref() == Some(node))
+        .and_then(|object| object.status.as_ref()?.node_info.as_ref())
+        .map(|info| info.kubelet_version.clone())
+        .filter(|version| !version.is_empty())
+}
+
+fn api_only(report: &mut Report) {
+    // A Service that no node programs needs no node.
+    if report.service.as_ref().is_some_and(|service| service.kind == "ExternalName" || service.kind == "headless") {
+        return;
+    }
+    let mut gap = Gap::new(Code::ApiOnlyVerdict, None, "no node was read: the answer is what the objects alone tell");
+    gap.lost = Some("whether the nodes' rules do what the objects promise".into());
+    report.gaps.push(gap);
+}
+
+/// Nodes that nobody asked about.
+fn not_checked(report: &mut Report, objects: &Objects, results: &[NodeResult<'_>]) {
+    let read: BTreeSet<&str> = results.iter().map(|result| result.view.name).collect();
+    let others: Vec<&str> =
+        objects.nodes().iter().filter_map(|node| node.metadata.name.as_deref()).filter(|name| !read.contains(name)).collect();
+    if others.is_empty() || results.is_empty() {
+        return;
+    }
+    let names = match others.as_slice() {
+        [one] => format!("node {one}"),
+        few if few.len() <= 4 => format!("nodes {}", few.join(", ")),
+        many => format!("{} other nodes", many.len()),
+    };
+    report.not_checked.push(format!("{names} (--all-nodes)"));
+}
+
+/// Worst first; within a severity the surest, then by code, node and object.
+fn sort(findings: &mut [Finding]) {
+    findings.sort_by(|a, b| {
+        b.severity
+            .cmp(&a.severity)
+            .then(b.confidence.cmp(&a.confidence))
+            .then(b.share_ppm.cmp(&a.share_ppm))
+            .then_with(|| a.fingerprint().cmp(&b.fingerprint()))
+    });
+}

@@ -1,0 +1,116 @@
+//! Promise against outcome, for one path: is this what the objects say, and if not, in what does it differ?
+//! Says what differs; which code that is, is `mismatch.rs`.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+
+use crate::cluster::expectation::{Expectation, Masquerade, Promise};
+use crate::report::{Disposition, PathState};
+use crate::walk::packet::Outcome;
+
+/// Shares closer than this to the fair one are even: rules print their probabilities with five to eleven digits.
+const EVEN: f64 = 5e-5;
+
+/// How a path compares with its promise.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Comparison {
+    /// In one word.
+    pub state: PathState,
+    /// For each outcome: whether it is promised.
+    pub promised: Vec<bool>,
+    /// Endpoints that no outcome leads to.
+    pub missing: Vec<SocketAddr>,
+    /// Share of new connections that do not end as promised, of one.
+    pub lost: f64,
+    /// All ends are promised, but not in even shares: the largest and the smallest share.
+    pub uneven: Option<(f64, f64)>,
+    /// Ends whose source is not replaced though it must be, or the reverse: places of outcomes.
+    pub masquerade: Vec<usize>,
+}
+
+/// Compares all outcomes of a path with every promise that is right; the first one counts when none fits.
+#[must_use]
+pub fn compare(expectation: &Expectation, outcomes: &[Outcome<'_>]) -> Comparison {
+    let mut first = None;
+    for promise in expectation.promises() {
+        let comparison = with(promise, expectation, outcomes);
+        if comparison.state == PathState::Expected {
+            return comparison;
+        }
+        first.get_or_insert(comparison);
+    }
+    first.unwrap_or_else(|| with(&Promise::Unknown(String::new()), expectation, outcomes))
+}
+
+fn with(promise: &Promise, expectation: &Expectation, outcomes: &[Outcome<'_>]) -> Comparison {
+    let promised: Vec<bool> = outcomes.iter().map(|outcome| fits(promise, outcome)).collect();
+    let mut comparison = Comparison {
+        state: PathState::Expected,
+        missing: Vec::new(),
+        lost: outcomes.iter().zip(&promised).filter(|(_, ok)| !**ok).map(|(o, _)| o.share).sum(),
+        uneven: None,
+        masquerade: Vec::new(),
+        promised,
+    };
+    if matches!(promise, Promise::Unknown(_)) {
+        comparison.state = PathState::NotCompared;
+        comparison.lost = 0.0;
+        return comparison;
+    }
+    let undecided = outcomes.iter().any(|o| o.disposition == Disposition::Indeterminate);
+    if let Promise::Endpoints(list) = promise {
+        endpoints(list, expectation, outcomes, &mut comparison);
+    }
+    let wrong = outcomes.iter().zip(&comparison.promised).any(|(outcome, ok)| {
+        // What happens under a condition that is undecided is no proof of anything.
+        !ok && outcome.disposition != Disposition::Indeterminate && outcome.depends_on.is_empty()
+    });
+    let differs = wrong || !comparison.masquerade.is_empty() || (!undecided && !comparison.missing.is_empty());
+    comparison.state = if differs {
+        PathState::Differs
+    } else if undecided {
+        PathState::Undecided
+    } else {
+        PathState::Expected
+    };
+    comparison
+}
+
+fn endpoints(list: &[SocketAddr], expectation: &Expectation, outcomes: &[Outcome<'_>], into: &mut Comparison) {
+    let mut shares: BTreeMap<SocketAddr, f64> = BTreeMap::new();
+    for (place, (outcome, ok)) in outcomes.iter().zip(&into.promised).enumerate() {
+        if !ok {
+            continue;
+        }
+        *shares.entry(outcome.destination).or_default() += outcome.share;
+        let wrong = match expectation.masquerade(outcome.destination) {
+            Masquerade::Must => !outcome.masqueraded,
+            Masquerade::MustNot => outcome.masqueraded,
+            Masquerade::Either => false,
+        };
+        if wrong && outcome.depends_on.is_empty() {
+            into.masquerade.push(place);
+        }
+    }
+    into.missing = list.iter().filter(|endpoint| shares.get(endpoint).is_none_or(|share| *share <= 0.0)).copied().collect();
+    let (least, most) = shares.values().fold((f64::MAX, 0.0_f64), |(least, most), share| (least.min(*share), most.max(*share)));
+    let fair = 1.0 / f64::from(u32::try_from(list.len()).unwrap_or(u32::MAX).max(1));
+    let whole = into.missing.is_empty() && into.lost <= 0.0;
+    if whole && shares.len() > 1 && (most - fair > EVEN.max(fair * 0.01) || fair - least > EVEN.max(fair * 0.01)) {
+        into.uneven = Some((most, least));
+    }
+}
+
+/// Whether an end is one that the promise names.
+fn fits(promise: &Promise, outcome: &Outcome<'_>) -> bool {
+    let end = outcome.disposition;
+    match promise {
+        Promise::Endpoints(list) => {
+            matches!(end, Disposition::Delivered | Disposition::Local) && list.contains(&outcome.destination)
+        }
+        Promise::Refused(_) => end == Disposition::Rejected,
+        Promise::Dropped(_) => end == Disposition::Dropped,
+        Promise::NotServed(_) => !matches!(end, Disposition::Delivered | Disposition::Indeterminate | Disposition::Loop),
+        Promise::Unknown(_) => true,
+    }
+}

@@ -1,0 +1,60 @@
+//! Lines that could not be read, and dumps that are cut: told apart from what is wrong with the cluster.
+
+use crate::collect::snapshot::Completeness;
+use crate::dataplane::plane::Family;
+use crate::report::{Code, Issue};
+use crate::walk::packet::Dependency;
+
+use super::node::NodeResult;
+
+/// Longest text of a line that is repeated.
+const SHOWN: usize = 200;
+/// Lines of one node that are told of one by one.
+const TOLD: usize = 20;
+
+/// Adds the issues of one node.
+pub fn of_node(node: &NodeResult<'_>, into: &mut Vec<Issue>) {
+    let name = node.view.name;
+    let issue = |code, dump: &str, line, message: String, text: &str| Issue {
+        code,
+        node: name.into(),
+        dump: dump.into(),
+        line,
+        message,
+        text: text.chars().take(SHOWN).collect(),
+    };
+    for (dump, read) in &node.plane.dumps.dumps {
+        if read.complete == Completeness::Cut {
+            let lines = u32::try_from(read.text.lines().count()).unwrap_or(u32::MAX);
+            let last = read.text.lines().last().unwrap_or_default();
+            into.push(issue(Code::OutputTruncated, dump, lines, "the dump ends before its end".into(), last));
+        }
+    }
+    let mut told: Vec<Issue> = Vec::new();
+    for family in [Family::V4, Family::V6] {
+        if !node.paths.iter().any(|path| Family::of(path.info.to) == family) {
+            continue;
+        }
+        for at in node.plane.rules(family).rulesets.iter().flat_map(|loaded| &loaded.ruleset.unread) {
+            told.push(issue(Code::LayoutUnknown, at.dump, at.line, "no line of an iptables dump".into(), at.text));
+        }
+    }
+    for outcome in node.paths.iter().flat_map(|path| &path.outcomes) {
+        for dependency in &outcome.depends_on {
+            if let Dependency::Rule(at, why) = dependency {
+                let one = issue(Code::LayoutUnknown, at.dump, at.line, why.clone(), at.text);
+                if !told.contains(&one) {
+                    told.push(one);
+                }
+            }
+        }
+    }
+    let more = told.len().saturating_sub(TOLD);
+    told.truncate(TOLD);
+    if more > 0
+        && let Some(last) = told.last_mut()
+    {
+        last.message.push_str(&format!(" (and {more} more lines)"));
+    }
+    into.extend(told);
+}

@@ -1,0 +1,118 @@
+//! What a hop means, in words. Reads what the rule does; kube-proxy's names and comments only add the Service's name.
+
+use crate::walk::packet::{Action, Hop};
+
+/// Words for one hop, where there is more to say than the action itself.
+#[must_use]
+pub fn of(hop: &Hop<'_>) -> Option<String> {
+    let text = hop.at.map_or("", |at| at.text);
+    let comment = comment(text);
+    let service = service_in(comment);
+    Some(match &hop.action {
+        Action::Jump(to) | Action::Goto(to) => match kind(to) {
+            Some(Kind::Service) if hop.chain == "KUBE-SERVICES" || hop.chain == "KUBE-NODEPORTS" => {
+                format!("this is {}", service?)
+            }
+            Some(Kind::External) => match service {
+                Some(service) => format!("this is {service}, from outside"),
+                None => "entry from outside the cluster".into(),
+            },
+            Some(Kind::Firewall) => format!("source ranges of {}", service.unwrap_or("the load balancer")),
+            Some(Kind::Mark) => match why_marked(text, comment) {
+                Some(why) => format!("to be masqueraded: {why}"),
+                None => "to be masqueraded".into(),
+            },
+            Some(Kind::NodePorts) => "an address of this node: node ports".into(),
+            Some(Kind::Service) if comment.starts_with("pod traffic for") => "a pod: all endpoints, as for the cluster IP".into(),
+            Some(Kind::Service) if comment.starts_with("route LOCAL traffic") => "from this node: all endpoints".into(),
+            Some(Kind::Local) => "endpoints of this node only".into(),
+            Some(Kind::Service | Kind::Endpoint) | None => return None,
+        },
+        Action::Mark(mark) => format!("mark {mark:#x}: masquerade later"),
+        Action::Return if text.contains("--mark") && hop.table == "nat" => "not marked: the source is kept".into(),
+        Action::Masquerade(Some(ip)) => format!("source becomes {ip}"),
+        Action::Masquerade(None) => "source becomes the address of the interface it leaves by".into(),
+        Action::Accept if text.contains("--mark") && hop.chain == "KUBE-FORWARD" => "marked by kube-proxy: accepted".into(),
+        Action::Reject(_) if comment.ends_with("has no endpoints") => {
+            format!("{} has no endpoints: refused", service?)
+        }
+        Action::Drop if comment.ends_with("has no local endpoints") => {
+            format!("{} has no endpoint on this node: dropped", service?)
+        }
+        Action::Drop if comment.contains("not accepted by KUBE-FW-") => "not in the source ranges: dropped".into(),
+        Action::Policy("ACCEPT") => "nothing decides, policy ACCEPT".into(),
+        Action::Policy(policy) => format!("nothing accepts it, policy {policy}"),
+        Action::Notrack => "not tracked: no address translation from here on".into(),
+        Action::Pass(what) if what == "counted" && comment.contains("will be dropped by KUBE-PROXY-FIREWALL") => {
+            "not in the source ranges".into()
+        }
+        Action::Unknown(what) => format!("what {what} does is not known"),
+        Action::Return
+        | Action::Accept
+        | Action::Drop
+        | Action::Reject(_)
+        | Action::Dnat(_)
+        | Action::Snat(_)
+        | Action::Redirect(_)
+        | Action::Pass(_)
+        | Action::Route(_) => return None,
+    })
+}
+
+/// What a chain of kube-proxy is for, by its name: for words only, never for decisions.
+enum Kind {
+    Service,
+    Local,
+    Endpoint,
+    External,
+    Firewall,
+    Mark,
+    NodePorts,
+}
+
+fn kind(chain: &str) -> Option<Kind> {
+    let of_service = ["KUBE-SVC-", "KUBE-SVL-", "KUBE-SEP-", "KUBE-EXT-", "KUBE-XLB-", "KUBE-FW-"];
+    match of_service.iter().position(|prefix| chain.starts_with(prefix)) {
+        Some(0) => Some(Kind::Service),
+        Some(1) => Some(Kind::Local),
+        Some(2) => Some(Kind::Endpoint),
+        Some(3 | 4) => Some(Kind::External),
+        Some(_) => Some(Kind::Firewall),
+        None => match chain {
+            "KUBE-MARK-MASQ" => Some(Kind::Mark),
+            "KUBE-NODEPORTS" => Some(Kind::NodePorts),
+            _ => None,
+        },
+    }
+}
+
+/// Why kube-proxy marks here, by what the rule tests.
+fn why_marked(text: &str, comment: &str) -> Option<&'static str> {
+    if comment.starts_with("masquerade traffic for") {
+        Some("from outside, policy Cluster")
+    } else if comment.starts_with("masquerade LOCAL traffic") || text.contains("--src-type LOCAL") {
+        Some("from this node")
+    } else if text.contains(" ! -s ") || text.contains(" ! -i ") {
+        Some("the client is no pod")
+    } else if text.contains(" -s ") {
+        Some("a pod calls itself")
+    } else {
+        None
+    }
+}
+
+/// Text of `--comment`, without quotes.
+fn comment(text: &str) -> &str {
+    let Some((_, rest)) = text.split_once("--comment ") else {
+        return "";
+    };
+    match rest.strip_prefix('"') {
+        Some(quoted) => quoted.split('"').next().unwrap_or_default(),
+        None => rest.split(' ').next().unwrap_or_default(),
+    }
+}
+
+/// `default/web:http cluster IP` → `default/web:http`.
+fn service_in(comment: &str) -> Option<&str> {
+    comment.split(' ').find(|word| word.contains('/')).map(|word| word.trim_end_matches(':'))
+}

@@ -1,0 +1,264 @@
+//! One node, questioned: which paths there are, where each goes, and how that compares with the promise.
+
+use std::net::IpAddr;
+
+use crate::cluster::expectation::{Expectation, Surroundings, expectation};
+use crate::cluster::service::ServiceView;
+use crate::cluster::{NodeView, PathSpec, PortView, ServiceEndpoints, paths};
+use crate::collect::snapshot::{NodeDumps, Objects};
+use crate::dataplane::plane::{Family, Plane, Read};
+use crate::query::{Client, Query};
+use crate::report::{AddressKind, Code, Gap, Origin, PathInfo, PathState, Trace};
+use crate::walk::packet::{Entry, Outcome, Packet, Protocol};
+use crate::walk::walk;
+
+use super::clients::{Clients, Place};
+use super::compare::{Comparison, compare};
+use super::mode::{Mode, ModeKind, detect};
+use super::outcome::{Behind, outcomes};
+
+/// What the paths of a node lead to.
+pub struct NodeResult<'snap> {
+    /// The node as the API describes it.
+    pub view: NodeView<'snap>,
+    /// The node as its kernel does.
+    pub plane: Plane<'snap>,
+    /// How it serves Services.
+    pub mode: Mode,
+    /// Every path, walked.
+    pub paths: Vec<PathResult<'snap>>,
+    /// What could not be looked at.
+    pub gaps: Vec<Gap>,
+    /// What stands for what.
+    pub said: Vec<String>,
+}
+
+/// One path, walked and compared.
+pub struct PathResult<'snap> {
+    /// The path.
+    pub info: PathInfo,
+    /// Its Service port, if it is a Service's.
+    pub port: Option<PortView<'snap>>,
+    /// What the objects promise, if they promise anything.
+    pub expectation: Option<Expectation>,
+    /// Every way it can go.
+    pub outcomes: Vec<Outcome<'snap>>,
+    /// How they compare.
+    pub comparison: Option<Comparison>,
+}
+
+impl PathResult<'_> {
+    /// How it compares, in one word.
+    #[must_use]
+    pub fn state(&self) -> PathState {
+        self.comparison.as_ref().map_or(PathState::NotCompared, |comparison| comparison.state)
+    }
+
+    /// For the report.
+    #[must_use]
+    pub fn trace(&self, behind: &Behind) -> Trace {
+        let mut list = outcomes(&self.info.node, &self.outcomes, behind);
+        if let Some(comparison) = &self.comparison {
+            for (outcome, promised) in list.iter_mut().zip(&comparison.promised) {
+                let wrong = !promised && outcome.depends_on.is_empty();
+                outcome.expected = if *promised { Some(true) } else { wrong.then_some(false) };
+            }
+        }
+        let undecided = self.outcomes.iter().any(|o| o.disposition == crate::report::Disposition::Indeterminate);
+        let state = if self.comparison.is_none() && undecided { PathState::Undecided } else { self.state() };
+        Trace {
+            path: self.info.clone(),
+            state,
+            expected: self.expectation.as_ref().map(|expected| expected.promise.to_string()),
+            trouble: self.comparison.as_ref().and_then(|c| super::trouble::of(c, self.expectation.as_ref(), &self.outcomes)),
+            outcomes: list,
+        }
+    }
+}
+
+/// What is asked of a node.
+#[derive(Clone, Copy)]
+pub struct Question<'a, 'snap> {
+    /// Objects.
+    pub objects: &'snap Objects,
+    /// The question.
+    pub query: &'a Query,
+    /// The Service and its endpoints, if it is about one.
+    pub service: Option<(&'a ServiceView<'snap>, &'a [PortView<'snap>], &'a ServiceEndpoints<'snap>)>,
+    /// The one address that is meant.
+    pub only: Option<IpAddr>,
+    /// An address that is no Service's.
+    pub plain: Option<(IpAddr, u16, Protocol)>,
+}
+
+impl<'snap> Question<'_, 'snap> {
+    /// Asks one node.
+    #[must_use]
+    pub fn ask(self, name: &'snap str, dumps: &'snap NodeDumps) -> NodeResult<'snap> {
+        let view = NodeView::find(self.objects, name);
+        let plane = Plane::new(name, dumps, &view.addresses);
+        let mode = detect(&plane);
+        let mut result = NodeResult { view, plane, mode, paths: Vec::new(), gaps: Vec::new(), said: Vec::new() };
+        self.not_walked(&mut result);
+        if !result.mode.kind.is_walked() {
+            return result;
+        }
+        let place = Place { view: &result.view, plane: &result.plane, objects: self.objects };
+        let service = self.service.map(|(view, _, _)| view);
+        let clients = Clients::of(place, service, self.query.from.as_ref(), &self.query.namespace);
+        let walked = self.walk_all(&result, &clients);
+        result.said.extend(clients.said);
+        result.said.extend(result.plane.links.assumed());
+        result.paths = walked;
+        self.unread_families(&mut result);
+        result
+    }
+
+    fn not_walked(self, result: &mut NodeResult<'snap>) {
+        let name = result.view.name;
+        let gap = match result.mode.kind {
+            ModeKind::Iptables(_) | ModeKind::None => return,
+            ModeKind::NotRead => Gap::new(Code::NodeNotCollected, Some(name), "no rules of this node were read"),
+            ModeKind::Nftables | ModeKind::Ipvs | ModeKind::Userspace => {
+                let mut gap = Gap::new(
+                    Code::DataplaneNotModelled,
+                    Some(name),
+                    format!("{} is recognised but not walked", result.mode.kind.words()),
+                );
+                gap.lost = Some("where packets go on this node".into());
+                gap
+            }
+        };
+        // One gap a node is enough: what the collector said of it tells more.
+        result.gaps.push(gap);
+    }
+
+    /// Paths of a family of which no rules were read are not walked.
+    fn unread_families(self, result: &mut NodeResult<'snap>) {
+        for family in [Family::V4, Family::V6] {
+            let asked = result.paths.iter().any(|path| Family::of(path.info.to) == family);
+            if asked && result.plane.rules(family).read == Read::No {
+                let dump = family.dumps()[0];
+                let mut gap = Gap::new(Code::NodeNotCollected, Some(result.view.name), format!("{dump} of this node was not read"));
+                gap.lost = Some(format!("paths to {} addresses", if family == Family::V4 { "IPv4" } else { "IPv6" }));
+                result.gaps.push(gap);
+                result.paths.retain(|path| Family::of(path.info.to) != family);
+            }
+        }
+    }
+
+    fn walk_all(self, node: &NodeResult<'snap>, clients: &Clients) -> Vec<PathResult<'snap>> {
+        let addresses = node_addresses(&node.view, &node.plane);
+        let pod_ranges: Vec<_> = self.objects.nodes().iter().flat_map(|n| NodeView::new(n).pod_ranges).collect();
+        let around = Surroundings { node_addresses: &addresses, pod_ranges: &pod_ranges };
+        if let Some((to, port, protocol)) = self.plain {
+            return clients
+                .list
+                .iter()
+                .filter(|client| client.address.is_ipv4() == to.is_ipv4())
+                .map(|client| {
+                    let info = PathInfo {
+                        node: node.view.name.into(),
+                        origin: client.origin,
+                        client: client.name.clone(),
+                        client_is_endpoint: false,
+                        interface: client.interface.clone(),
+                        from: client.address,
+                        to,
+                        port,
+                        protocol: protocol.as_str().into(),
+                        address: AddressKind::Plain,
+                        port_name: String::new(),
+                    };
+                    walk_one(&node.plane, info, None, None)
+                })
+                .collect();
+        }
+        let Some((view, ports, endpoints)) = self.service else {
+            return Vec::new();
+        };
+        let mut asked: Vec<IpAddr> = addresses.clone();
+        asked.extend(self.only.filter(|only| node.plane.links.is_local(*only).is_yes() && !addresses.contains(only)));
+        paths(view, ports, &asked, &clients.list)
+            .into_iter()
+            .filter(|spec| self.only.is_none_or(|only| spec.to.ip() == only))
+            .filter(|spec| is_of_use(spec, view))
+            .map(|spec| {
+                let on_node = endpoints.on_node(view, &spec.port, spec.family(), &node.view);
+                let mut spec = spec;
+                chosen_source(&mut spec, &node.plane);
+                let expected = expectation(view, &spec, &on_node, around);
+                walk_one(&node.plane, spec.info(), Some(spec.port), Some(expected))
+            })
+            .collect()
+    }
+}
+
+/// A client that stands in the source ranges is of use where they are looked at.
+fn is_of_use(spec: &PathSpec<'_>, view: &ServiceView<'_>) -> bool {
+    let stand_in = spec.client.origin == Origin::External
+        && view.source_ranges.iter().any(|range| range.contains(&spec.client.address))
+        && spec.client.name.is_none();
+    !stand_in || spec.kind == AddressKind::LoadBalancer || view.source_ranges.is_empty()
+}
+
+/// The node's own client address is the one that the kernel chooses.
+fn chosen_source(spec: &mut PathSpec<'_>, plane: &Plane<'_>) {
+    if spec.client.address.is_unspecified()
+        && let Some(source) = plane.links.source_for(spec.to.ip())
+    {
+        spec.client.address = source;
+    }
+}
+
+fn walk_one<'snap>(
+    plane: &Plane<'snap>,
+    info: PathInfo,
+    port: Option<PortView<'snap>>,
+    expectation: Option<Expectation>,
+) -> PathResult<'snap> {
+    let entry = match info.origin {
+        Origin::Node => Entry::Local,
+        Origin::Pod | Origin::External => Entry::Arrives(info.interface.clone()),
+    };
+    let packet = Packet {
+        entry,
+        from: info.from,
+        from_port: None,
+        to: (info.to, info.port).into(),
+        protocol: Protocol::parse(&info.protocol).unwrap_or(Protocol::Tcp),
+    };
+    let outcomes = walk(plane, &packet);
+    let comparison = expectation.as_ref().map(|expected| compare(expected, &outcomes));
+    PathResult { info, port, expectation, outcomes, comparison }
+}
+
+/// Addresses of a node that clients use: those of its Node object that it really has, else its own global ones.
+fn node_addresses(view: &NodeView<'_>, plane: &Plane<'_>) -> Vec<IpAddr> {
+    let of_object: Vec<IpAddr> = view.addresses.iter().copied().filter(|ip| !plane.links.is_local(*ip).is_no()).collect();
+    if of_object.is_empty() { plane.links.outward_addresses() } else { of_object }
+}
+
+/// Whether a question narrows the nodes to one, by its client.
+#[must_use]
+pub fn node_of_client<'a>(objects: &'a Objects, query: &'a Query) -> Option<&'a str> {
+    let of = |namespace: &Option<String>, is_it: &dyn Fn(&k8s_openapi::api::core::v1::Pod) -> bool| {
+        let namespace = namespace.as_deref().unwrap_or(&query.namespace).to_owned();
+        objects
+            .pods()
+            .iter()
+            .find(|pod| super::clients::pod_name(pod).0 == namespace && is_it(pod))
+            .and_then(|pod| pod.spec.as_ref()?.node_name.as_deref())
+    };
+    match query.from.as_ref()? {
+        Client::Node(node) => Some(node),
+        Client::Pod { namespace, name } => of(namespace, &|pod| super::clients::pod_name(pod).1 == name),
+        Client::Deployment { namespace, name } => of(namespace, &|pod| super::clients::is_pod_of(pod, name)),
+        Client::Address(ip) => objects
+            .pods()
+            .iter()
+            .find(|pod| !super::clients::on_host_network(pod) && super::clients::pod_addresses(pod).contains(ip))
+            .and_then(|pod| pod.spec.as_ref()?.node_name.as_deref()),
+        Client::External => None,
+    }
+}

@@ -1,0 +1,243 @@
+//! Routing between hooks: for this node, through it, or nowhere. Asks the node's tables, rules and switches.
+//! Sources: Linux `net/ipv4/route.c` (ip_route_input_slow, ip_route_output_key), `net/ipv4/fib_frontend.c`
+//! (fib_validate_source), `net/ipv4/ip_forward.c`, `net/ipv4/netfilter.c` (ip_route_me_harder).
+
+use std::net::IpAddr;
+
+use super::ends::finish;
+use super::netfilter::{Walker, Way};
+use super::packet::{Dependency, Disposition, Reason};
+use super::state::{Bound, Iface, Made, State, Told};
+use crate::dataplane::hooks::Hook;
+use crate::dataplane::links::{Ingress, Lookup, RouteKey, RouteKind, Source};
+use crate::dataplane::plane::Family;
+use crate::dataplane::tri::Tri;
+
+impl<'snap> Walker<'_, 'snap> {
+    /// The last base chain of a hook is through: route, or go on to the next hook, or be at the end.
+    pub(super) fn end_of_hook(&self, mut state: State<'snap>) -> Vec<Way<'snap>> {
+        state.base = 0;
+        match state.hook {
+            Hook::Prerouting => {
+                state.connection.dst_bound = Bound::Yes;
+                self.arrive(state)
+            }
+            Hook::Input => vec![Way::Ends(Box::new(finish(&state, Disposition::Local, None, Vec::new())))],
+            Hook::Forward => {
+                state.hook = Hook::Postrouting;
+                state.oif = state.route_oif;
+                vec![state.way()]
+            }
+            Hook::Output => {
+                state.connection.dst_bound = Bound::Yes;
+                state.hook = Hook::Postrouting;
+                state.oif = state.route_oif;
+                vec![state.way()]
+            }
+            Hook::Postrouting => {
+                state.connection.src_bound = Bound::Yes;
+                if state.made == Made::Here && state.route_oif == Iface::Known("lo") {
+                    // What is for this node itself comes in by `lo`, with its connection as it is.
+                    state.made = Made::HereLooped;
+                    state.hook = Hook::Prerouting;
+                    (state.iif, state.oif) = (Iface::Known("lo"), Iface::None);
+                    return vec![state.way()];
+                }
+                let disposition = if state.rewritten() { Disposition::Delivered } else { Disposition::Untouched };
+                vec![Way::Ends(Box::new(finish(&state, disposition, None, Vec::new())))]
+            }
+        }
+    }
+
+    fn key<'a>(&self, state: &State<'snap>, ingress: Ingress<'a>) -> RouteKey<'a> {
+        RouteKey {
+            dst: state.dst,
+            src: (state.src_told == Told::Yes && !state.src.is_unspecified()).then_some(state.src),
+            ingress,
+            mark: (state.mark.known == u32::MAX).then_some(state.mark.value),
+            protocol: Some(state.protocol),
+            from_port: state.sport,
+            to_port: Some(state.dport),
+        }
+    }
+
+    /// After PREROUTING.
+    fn arrive(&self, mut state: State<'snap>) -> Vec<Way<'snap>> {
+        if state.made == Made::HereLooped {
+            return input(state);
+        }
+        if let Some(martian) = self.martian(&state) {
+            return unroutable(&state, Reason::Sysctl(martian));
+        }
+        let ingress = state.iif.name().map_or(Ingress::Unknown, Ingress::By);
+        let lookup = self.plane.links.route(&self.key(&state, ingress));
+        match lookup.is_local() {
+            Tri::Yes => {
+                state.routed(format!("{} is an address of this node", state.dst));
+                return input(state);
+            }
+            Tri::Unknown => {
+                let why = format!("whether {} is an address of this node is not known", state.dst);
+                return vec![state.undecided(Dependency::Fact(why))];
+            }
+            Tri::No => {}
+        }
+        if let Some(filtered) = self.reverse_path_filter(&state) {
+            return match filtered {
+                Ok(words) => {
+                    let reason = Reason::Sysctl(words);
+                    vec![Way::Ends(Box::new(finish(&state, Disposition::Dropped, Some(reason), Vec::new())))]
+                }
+                Err(why) => vec![state.undecided(Dependency::Fact(why))],
+            };
+        }
+        if self.forwarding(&state) == Some(false) {
+            let name = match state.family {
+                Family::V4 => "net.ipv4.ip_forward = 0",
+                Family::V6 => "net.ipv6.conf.all.forwarding = 0",
+            };
+            return unroutable(&state, Reason::Sysctl(name.into()));
+        }
+        match self.leave(&mut state, &lookup) {
+            Some(words) => unroutable(&state, Reason::Route(words)),
+            None => {
+                state.hook = Hook::Forward;
+                state.oif = state.route_oif;
+                vec![state.way()]
+            }
+        }
+    }
+
+    /// A process of this node sends: routed before OUTPUT sees it.
+    pub(super) fn send(&self, mut state: State<'snap>) -> Vec<Way<'snap>> {
+        let lookup = self.plane.links.route(&self.key(&state, Ingress::Here));
+        if state.src.is_unspecified() {
+            let source = match &lookup {
+                Lookup::Found(route) => self.plane.links.source_by(route, state.dst),
+                Lookup::Unknown { .. } => self.plane.links.source_for(state.dst),
+            };
+            match source {
+                Source::Address(ip) => state.src = ip,
+                Source::None | Source::Unknown(_) => state.src_told = Told::No,
+            }
+        }
+        state.original.src = state.src;
+        if let Some(words) = self.leave(&mut state, &lookup) {
+            return unroutable(&state, Reason::Route(words));
+        }
+        state.oif = state.route_oif;
+        state.routed_for = (state.dst, state.mark);
+        vec![state.way()]
+    }
+
+    /// After a table changed what OUTPUT was routed by. The source stays.
+    pub(super) fn reroute(&self, mut state: State<'snap>) -> Vec<Way<'snap>> {
+        if state.routed_for == (state.dst, state.mark) {
+            return vec![state.way()];
+        }
+        let lookup = self.plane.links.route(&self.key(&state, Ingress::Here));
+        if let Some(words) = self.leave(&mut state, &lookup) {
+            return unroutable(&state, Reason::Route(words));
+        }
+        state.routed_for = (state.dst, state.mark);
+        // A loopback source may leave by another interface only with route_localnet (__mkroute_output).
+        if state.src_told == Told::Yes && state.src.is_loopback() && state.src.is_ipv4() && state.route_oif != Iface::Known("lo") {
+            match state.route_oif.name().map_or_else(|| self.plane.sysctls.route_localnet("all"), |dev| self.plane.sysctls.route_localnet(dev)) {
+                Some(true) => {}
+                Some(false) => return unroutable(&state, Reason::Sysctl("net.ipv4.conf.all.route_localnet = 0".into())),
+                None => {
+                    let why = "net.ipv4.conf.all.route_localnet is not in the input".to_owned();
+                    return vec![state.undecided(Dependency::Fact(why))];
+                }
+            }
+        }
+        vec![state.way()]
+    }
+
+    /// Takes the way that a lookup gives; the words of why there is none.
+    fn leave(&self, state: &mut State<'snap>, lookup: &Lookup<'snap>) -> Option<String> {
+        match lookup {
+            Lookup::Found(route) => {
+                if route.kind.refuses() {
+                    return Some(if route.kind == RouteKind::NoRoute {
+                        format!("no route to {}", state.dst)
+                    } else {
+                        route.text.clone()
+                    });
+                }
+                state.route_oif = Iface::of(route.dev());
+                state.gateway = route.gateway();
+                let words = match route.dev() {
+                    Some("lo") => format!("{} is an address of this node", state.dst),
+                    Some(dev) => match state.gateway {
+                        Some(gateway) => format!("to {} by {dev} over {gateway}", state.dst),
+                        None => format!("to {} by {dev}", state.dst),
+                    },
+                    None => return None,
+                };
+                state.routed(words);
+                None
+            }
+            Lookup::Unknown { possible, .. } => {
+                if !possible.is_empty() && possible.iter().all(|route| route.kind.refuses()) {
+                    return Some(format!("no route to {}", state.dst));
+                }
+                let mut devs = possible.iter().map(crate::dataplane::links::Route::dev);
+                let first = devs.next().flatten();
+                state.route_oif = if devs.all(|dev| dev == first) { Iface::of(first) } else { Iface::Unknown };
+                state.gateway = None;
+                None
+            }
+        }
+    }
+
+    /// 127.0.0.0/8 comes in by no other interface than `lo`, unless route_localnet lets it.
+    fn martian(&self, state: &State<'snap>) -> Option<String> {
+        let loopback = |ip: IpAddr| ip.is_loopback() && ip.is_ipv4();
+        if state.iif == Iface::Known("lo") || !(loopback(state.src) || loopback(state.dst)) {
+            return None;
+        }
+        let allowed = self.plane.sysctls.route_localnet(state.iif.name().unwrap_or("all"));
+        (allowed != Some(true)).then(|| "net.ipv4.conf.all.route_localnet = 0: 127.0.0.0/8 is not taken from outside".into())
+    }
+
+    /// Strict reverse path filtering: words if it drops, the reason if it cannot be told.
+    fn reverse_path_filter(&self, state: &State<'snap>) -> Option<Result<String, String>> {
+        const STRICT: u8 = 1;
+        if state.family == Family::V6 {
+            return None;
+        }
+        let dev = state.iif.name().unwrap_or("all");
+        if self.plane.sysctls.rp_filter(dev) != Some(STRICT) {
+            return None;
+        }
+        match (state.iif, self.plane.links.interface_to(state.src)) {
+            (Iface::Known(iif), Some(back)) if iif == back => None,
+            (Iface::Known(iif), Some(back)) => Some(Ok(format!(
+                "net.ipv4.conf.{iif}.rp_filter = 1: the way back to {} leads by {back}, not by {iif}",
+                state.src
+            ))),
+            (Iface::Known(_), None) => Some(Err(format!("rp_filter is 1, and the way back to {} is not known", state.src))),
+            (Iface::Unknown | Iface::None, _) => Some(Err("rp_filter is 1, and the interface is not known".into())),
+        }
+    }
+
+    fn forwarding(&self, state: &State<'snap>) -> Option<bool> {
+        match state.family {
+            Family::V4 => self.plane.sysctls.ip_forward(),
+            Family::V6 => self.plane.sysctls.ipv6_forwarding(),
+        }
+    }
+}
+
+fn input(mut state: State<'_>) -> Vec<Way<'_>> {
+    state.hook = Hook::Input;
+    state.oif = Iface::None;
+    state.route_oif = Iface::Known("lo");
+    vec![state.way()]
+}
+
+fn unroutable<'snap>(state: &State<'snap>, reason: Reason<'snap>) -> Vec<Way<'snap>> {
+    vec![Way::Ends(Box::new(finish(state, Disposition::Unroutable, Some(reason), Vec::new())))]
+}
+
