@@ -22,4 +22,5 @@ pub mod render;
 pub mod report;
 pub mod walk;
 
+pub use diagnose::analyze;
 pub use error::{Error, Result};

@@ -1,12 +1,16 @@
 //! What one node's kernel holds, read from its dumps and borrowed from them. Knows nothing of Kubernetes objects.
 
+pub mod hooks;
+pub mod ipset;
+pub mod iptables;
 pub mod links;
+pub mod nft;
+pub mod plane;
+mod reach;
 pub mod sysctl;
 pub mod tri;
 
 pub use tri::Tri;
-
-pub mod iptables;
 
 /// A place in a dump.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,37 +4,18 @@ use std::net::IpAddr;
 use std::sync::OnceLock;
 
 use super::Loc;
+pub use super::links::Family;
 use super::hooks::Hooks;
 use super::iptables::ruleset::{Backend, Committed, Ruleset};
 use super::iptables::{Body, Table};
 use crate::collect::snapshot::{Completeness, Dump, NodeDumps};
 
-/// An address family.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Family {
-    /// IPv4.
-    V4,
-    /// IPv6.
-    V6,
-}
-
-impl Family {
-    /// The family of an address.
-    #[must_use]
-    pub const fn of(ip: IpAddr) -> Self {
-        match ip {
-            IpAddr::V4(_) => Self::V4,
-            IpAddr::V6(_) => Self::V6,
-        }
-    }
-
-    /// Names of the dumps that hold this family's rules, the usual tool first.
-    #[must_use]
-    pub const fn dumps(self) -> [&'static str; 3] {
-        match self {
-            Self::V4 => ["iptables-save", "iptables-nft-save", "iptables-legacy-save"],
-            Self::V6 => ["ip6tables-save", "ip6tables-nft-save", "ip6tables-legacy-save"],
-        }
+/// Names of the dumps that hold a family's rules, the usual tool first.
+#[must_use]
+pub const fn dumps_of(family: Family) -> [&'static str; 3] {
+    match family {
+        Family::V4 => ["iptables-save", "iptables-nft-save", "iptables-legacy-save"],
+        Family::V6 => ["ip6tables-save", "ip6tables-nft-save", "ip6tables-legacy-save"],
     }
 }
 
@@ -137,7 +118,7 @@ impl<'snap> Plane<'snap> {
 impl<'snap> Rules<'snap> {
     fn read(dumps: &'snap NodeDumps, family: Family) -> Self {
         let mut rules = Self::default();
-        for name in family.dumps() {
+        for name in dumps_of(family) {
             let Some((name, dump)) = dumps.dumps.get_key_value(name) else {
                 continue;
             };

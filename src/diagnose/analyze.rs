@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use rayon::prelude::*;
 
 use crate::cluster::resolve::{Chosen, Subject, resolve};
+use crate::cluster::summary::summarize;
 use crate::cluster::{NodeView, ServiceEndpoints};
 use crate::collect::snapshot::{NodeDumps, Objects, Snapshot};
 use crate::error::Result;
@@ -15,8 +16,7 @@ use crate::report::{
 use crate::walk::packet::Protocol;
 
 use super::node::{NodeResult, Question, node_of_client};
-use super::outcome::Behind;
-use super::{header, issues, mismatch, node_checks};
+use super::{Context, behind, issues, mismatch, node_checks};
 
 /// Answers a question from what was read.
 ///
@@ -90,7 +90,7 @@ fn one<'snap>(
     let question = question(objects, query, &subject, endpoints.as_ref());
     let results: Vec<NodeResult<'snap>> = chosen.par_iter().map(|(name, node)| question.ask(name, node)).collect();
     match (&subject, &endpoints) {
-        (Subject::Service(chosen), Some(endpoints)) => of_service(&mut report, snapshot, objects, chosen, endpoints, &results),
+        (Subject::Service(chosen), Some(endpoints)) => of_service(&mut report, snapshot, query, objects, chosen, endpoints, &results),
         (Subject::NotRead { namespace, name }, _) => {
             let mut gap = Gap::new(Code::RbacDenied, None, format!("Services were not read: {namespace}/{name} is not known"));
             gap.lost = Some("everything that the objects promise".into());
@@ -100,7 +100,7 @@ fn one<'snap>(
         }
         _ => {}
     }
-    let behind = header::behind(objects, endpoints.as_ref());
+    let behind = behind::behind(objects, endpoints.as_ref());
     for result in &results {
         report.nodes.push(summary(result, dumps_version(objects, result.view.name)));
         report.traces.extend(result.paths.iter().map(|path| path.trace(&behind)));
@@ -141,16 +141,28 @@ fn question<'a, 'snap>(
 fn of_service<'snap>(
     report: &mut Report,
     snapshot: &'snap Snapshot,
+    query: &Query,
     objects: &'snap Objects,
     chosen: &Chosen<'snap>,
     endpoints: &ServiceEndpoints<'snap>,
     results: &[NodeResult<'snap>],
 ) {
-    report.service = Some(header::service(&chosen.view, endpoints, results));
+    report.service = Some(summarize(&chosen.view, endpoints));
     if let Some(why) = chosen.view.not_programmed() {
         report.notes.push(why);
     }
-    report.findings.extend(super::object_findings(snapshot, objects, chosen, endpoints, results));
+    let nodes: Vec<NodeView<'snap>> = results.iter().map(|result| result.view.clone()).collect();
+    let client = results.iter().flat_map(|result| &result.clients).next().filter(|_| query.from.is_some());
+    report.findings.extend(super::object_findings(&Context {
+        objects,
+        view: &chosen.view,
+        endpoints,
+        ports: &chosen.ports,
+        missing: chosen.missing.as_ref(),
+        nodes: &nodes,
+        client,
+        at: snapshot.from.as_deref().or(snapshot.to.as_deref()),
+    }));
     for result in results.iter().filter(|result| result.mode.kind.is_walked()) {
         report.findings.extend(mismatch::findings(&chosen.view, result));
         report.findings.extend(node_checks::findings(objects, Some(&chosen.view), result));

@@ -1,18 +1,31 @@
 //! Promise against kernel: sees everything, decides what is a finding. Wording stands beside the check.
 
 mod addresses;
+mod analyze;
+mod behind;
+pub mod clients;
 pub mod code;
+pub mod compare;
 pub mod context;
 mod deletion;
 mod endpoints;
 mod external_name;
+mod issues;
 mod load_balancer;
+mod meaning;
+mod mismatch;
+pub mod mode;
+pub mod node;
+mod node_checks;
+pub mod outcome;
 mod policy;
 mod ports;
 mod selector;
 mod slices;
+mod trouble;
 pub mod words;
 
+pub use analyze::analyze;
 pub use context::Context;
 
 use crate::report::Finding;

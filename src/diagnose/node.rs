@@ -6,7 +6,7 @@ use crate::cluster::expectation::{Expectation, Surroundings, expectation};
 use crate::cluster::service::ServiceView;
 use crate::cluster::{NodeView, PathSpec, PortView, ServiceEndpoints, paths};
 use crate::collect::snapshot::{NodeDumps, Objects};
-use crate::dataplane::plane::{Family, Plane, Read};
+use crate::dataplane::plane::{Family, Plane, Read, dumps_of};
 use crate::query::{Client, Query};
 use crate::report::{AddressKind, Code, Gap, Origin, PathInfo, PathState, Trace};
 use crate::walk::packet::{Entry, Outcome, Packet, Protocol};
@@ -31,6 +31,8 @@ pub struct NodeResult<'snap> {
     pub gaps: Vec<Gap>,
     /// What stands for what.
     pub said: Vec<String>,
+    /// Who sends.
+    pub clients: Vec<crate::cluster::Client>,
 }
 
 /// One path, walked and compared.
@@ -98,7 +100,7 @@ impl<'snap> Question<'_, 'snap> {
         let view = NodeView::find(self.objects, name);
         let plane = Plane::new(name, dumps, &view.addresses);
         let mode = detect(&plane);
-        let mut result = NodeResult { view, plane, mode, paths: Vec::new(), gaps: Vec::new(), said: Vec::new() };
+        let mut result = NodeResult { view, plane, mode, paths: Vec::new(), gaps: Vec::new(), said: Vec::new(), clients: Vec::new() };
         self.not_walked(&mut result);
         if !result.mode.kind.is_walked() {
             return result;
@@ -108,7 +110,8 @@ impl<'snap> Question<'_, 'snap> {
         let clients = Clients::of(place, service, self.query.from.as_ref(), &self.query.namespace);
         let walked = self.walk_all(&result, &clients);
         result.said.extend(clients.said);
-        result.said.extend(result.plane.links.assumed());
+        result.clients = clients.list;
+        result.said.extend(result.plane.links.assumed().iter().cloned());
         result.paths = walked;
         self.unread_families(&mut result);
         result
@@ -138,7 +141,7 @@ impl<'snap> Question<'_, 'snap> {
         for family in [Family::V4, Family::V6] {
             let asked = result.paths.iter().any(|path| Family::of(path.info.to) == family);
             if asked && result.plane.rules(family).read == Read::No {
-                let dump = family.dumps()[0];
+                let [dump, ..] = dumps_of(family);
                 let mut gap = Gap::new(Code::NodeNotCollected, Some(result.view.name), format!("{dump} of this node was not read"));
                 gap.lost = Some(format!("paths to {} addresses", if family == Family::V4 { "IPv4" } else { "IPv6" }));
                 result.gaps.push(gap);
@@ -205,7 +208,7 @@ fn is_of_use(spec: &PathSpec<'_>, view: &ServiceView<'_>) -> bool {
 /// The node's own client address is the one that the kernel chooses.
 fn chosen_source(spec: &mut PathSpec<'_>, plane: &Plane<'_>) {
     if spec.client.address.is_unspecified()
-        && let Some(source) = plane.links.source_for(spec.to.ip())
+        && let Some(source) = plane.links.source_for(spec.to.ip()).address()
     {
         spec.client.address = source;
     }

@@ -122,9 +122,9 @@ impl<'snap> Walker<'_, 'snap> {
         rule: &Rule<'snap>,
         chance: Option<f64>,
     ) -> Vec<Way<'snap>> {
-        let Place { base, table, chain } = place;
+        let Place { base, chain, .. } = place;
         let at = Some(rule.at);
-        let mut hop = |state: &mut State<'snap>, action| state.hop_with(base.table, chain, action, at, chance);
+        let hop = |state: &mut State<'snap>, action| state.hop_with(base.table, chain, action, at, chance);
         match &rule.target {
             Target::None => {
                 hop(&mut state, Action::Pass("counted".into()));
@@ -269,7 +269,7 @@ impl<'snap> Walker<'_, 'snap> {
             (Hook::Output, Family::V4) => Some(IpAddr::from([127, 0, 0, 1])),
             (Hook::Output, Family::V6) => Some(IpAddr::from([0, 0, 0, 0, 0, 0, 0, 1])),
             (Hook::Prerouting | Hook::Input | Hook::Forward | Hook::Postrouting, family) => {
-                state.iif.name().and_then(|dev| self.plane.links.primary_address(dev, family, None))
+                state.iif.name().and_then(|dev| self.plane.links.first_address(dev, family))
             }
         };
         let Some(ip) = ip else {

@@ -46,10 +46,10 @@ pub(super) fn same(one: &[Outcome<'_>], other: &[Outcome<'_>]) -> bool {
     };
     let undecided = |outcomes: &[Outcome<'_>]| outcomes.iter().any(|o| o.disposition == Disposition::Indeterminate);
     let (a, b) = (sum(one), sum(other));
-    let depends = |outcomes: &[Outcome<'_>]| outcomes.iter().flat_map(|o| o.depends_on.clone()).collect::<Vec<_>>();
+    let depends = || one.iter().flat_map(|o| &o.depends_on).eq(other.iter().flat_map(|o| &o.depends_on));
     a.len() == b.len()
         && a.iter().zip(&b).all(|(a, b)| a.0 == b.0 && (a.1 - b.1).abs() < 1e-9)
-        && (!undecided(one) || depends(one) == depends(other))
+        && (!undecided(one) || depends())
 }
 
 /// Where the input is not whole nothing is certain: what was found holds if the rest does not contradict.

@@ -6,8 +6,9 @@ use super::state::{Iface, Made, State, Told};
 use crate::dataplane::hooks::Hook;
 use crate::dataplane::iptables::net::Ports;
 use crate::dataplane::iptables::rule::{
-    AddrType, CtStates, Direction, Limit, Match, Not, Physdev, RecentAction, Rpfilter, Rule, Side, Test,
+    CtStates, Direction, Limit, Match, Not, Physdev, RecentAction, Rpfilter, Rule, Side, Test,
 };
+use crate::dataplane::links::{self, AddrType, Ingress, RouteKey};
 use crate::dataplane::plane::Plane;
 use crate::dataplane::tri::Tri;
 
@@ -228,18 +229,17 @@ impl<'snap> State<'snap> {
             }
             Side::Src => self.src,
         };
-        let limit = match limit {
-            Limit::None => None,
-            Limit::In => Some(self.iif),
-            Limit::Out => Some(self.oif),
+        let iface = match limit {
+            Limit::None => Iface::None,
+            Limit::In => self.iif,
+            Limit::Out => self.oif,
         };
-        let dev = match limit {
-            None | Some(Iface::None) => None,
-            Some(Iface::Known(name)) => Some(name),
-            Some(Iface::Unknown) => return Answer::Unknown("the interface is not known".into()),
+        let limit = match iface {
+            Iface::None => links::Limit::Anywhere,
+            Iface::Known(name) => links::Limit::To(name),
+            Iface::Unknown => links::Limit::Unknown,
         };
-        let holds = Tri::any(types.iter().map(|kind| plane.links.addr_type(ip, *kind, dev)));
-        tri(holds, || format!("what kind of address {ip} is on this node is not known"))
+        tri(plane.links.addr_type(ip, types, limit), || format!("what kind of address {ip} is on this node is not known"))
     }
 
     fn set(&self, name: &str, sides: &[Side], plane: &Plane<'snap>) -> Answer {
@@ -283,9 +283,24 @@ impl<'snap> State<'snap> {
             Iface::Unknown => return Answer::Unknown("the interface that it came in by is not known".into()),
             Iface::Known(name) => name,
         };
-        let mark = if filter.validmark.holds() { Some(self.mark.value) } else { None };
-        let passes = plane.links.reverse_path(self.src, self.dst, name, mark, filter.loose.holds());
-        let passes = if filter.accept_local.holds() { passes.or(plane.links.is_local(self.src)) } else { passes };
+        let local = plane.links.is_local(self.src);
+        let key = RouteKey {
+            dst: self.src,
+            src: (!filter.loose.holds()).then_some(self.dst),
+            ingress: Ingress::Here,
+            mark: filter.validmark.holds().then_some(self.mark.value).or(Some(0)),
+            protocol: Some(self.protocol),
+            from_port: None,
+            to_port: None,
+        };
+        let lookup = plane.links.route(&key);
+        let back = Tri::any(lookup.possible().iter().map(|route| match (filter.loose.holds(), route.dev()) {
+            (true, _) => Tri::from(!route.kind.refuses()),
+            (false, Some(dev)) => Tri::from(dev == name),
+            (false, None) => Tri::Unknown,
+        }));
+        let passes = (!local).and(back);
+        let passes = if filter.accept_local.holds() { passes.or(local) } else { passes };
         let holds = if filter.invert.holds() { !passes } else { passes };
         tri(holds, || format!("the way back to {} is not known", self.src))
     }

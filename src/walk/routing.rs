@@ -66,8 +66,10 @@ impl<'snap> Walker<'_, 'snap> {
         if state.made == Made::HereLooped {
             return input(state);
         }
-        if let Some(martian) = self.martian(&state) {
-            return unroutable(&state, Reason::Sysctl(martian));
+        match self.martian(&state) {
+            None => {}
+            Some(Ok(words)) => return unroutable(&state, Reason::Sysctl(words)),
+            Some(Err(why)) => return vec![state.undecided(Dependency::Fact(why))],
         }
         let ingress = state.iif.name().map_or(Ingress::Unknown, Ingress::By);
         let lookup = self.plane.links.route(&self.key(&state, ingress));
@@ -91,12 +93,13 @@ impl<'snap> Walker<'_, 'snap> {
                 Err(why) => vec![state.undecided(Dependency::Fact(why))],
             };
         }
-        if self.forwarding(&state) == Some(false) {
-            let name = match state.family {
-                Family::V4 => "net.ipv4.ip_forward = 0",
-                Family::V6 => "net.ipv6.conf.all.forwarding = 0",
-            };
-            return unroutable(&state, Reason::Sysctl(name.into()));
+        let forwarding = match state.family {
+            Family::V4 => self.plane.sysctls.forwarding(state.iif.name()),
+            Family::V6 => self.plane.sysctls.ipv6_forwarding(),
+        };
+        if forwarding == Some(false) {
+            let name = self.plane.sysctls.forwarding_name(state.family, state.iif.name());
+            return unroutable(&state, Reason::Sysctl(name));
         }
         match self.leave(&mut state, &lookup) {
             Some(words) => unroutable(&state, Reason::Route(words)),
@@ -142,10 +145,10 @@ impl<'snap> Walker<'_, 'snap> {
         state.routed_for = (state.dst, state.mark);
         // A loopback source may leave by another interface only with route_localnet (__mkroute_output).
         if state.src_told == Told::Yes && state.src.is_loopback() && state.src.is_ipv4() && state.route_oif != Iface::Known("lo") {
-            match state.route_oif.name().map_or_else(|| self.plane.sysctls.route_localnet("all"), |dev| self.plane.sysctls.route_localnet(dev)) {
-                Some(true) => {}
-                Some(false) => return unroutable(&state, Reason::Sysctl("net.ipv4.conf.all.route_localnet = 0".into())),
-                None => {
+            match self.plane.sysctls.route_localnet(state.route_oif.name()) {
+                Tri::Yes => {}
+                Tri::No => return unroutable(&state, Reason::Sysctl("net.ipv4.conf.all.route_localnet = 0".into())),
+                Tri::Unknown => {
                     let why = "net.ipv4.conf.all.route_localnet is not in the input".to_owned();
                     return vec![state.undecided(Dependency::Fact(why))];
                 }
@@ -192,23 +195,25 @@ impl<'snap> Walker<'_, 'snap> {
     }
 
     /// 127.0.0.0/8 comes in by no other interface than `lo`, unless route_localnet lets it.
-    fn martian(&self, state: &State<'snap>) -> Option<String> {
+    fn martian(&self, state: &State<'snap>) -> Option<Result<String, String>> {
         let loopback = |ip: IpAddr| ip.is_loopback() && ip.is_ipv4();
         if state.iif == Iface::Known("lo") || !(loopback(state.src) || loopback(state.dst)) {
             return None;
         }
-        let allowed = self.plane.sysctls.route_localnet(state.iif.name().unwrap_or("all"));
-        (allowed != Some(true)).then(|| "net.ipv4.conf.all.route_localnet = 0: 127.0.0.0/8 is not taken from outside".into())
+        match self.plane.sysctls.route_localnet(state.iif.name()) {
+            Tri::Yes => None,
+            Tri::No => Some(Ok("net.ipv4.conf.all.route_localnet = 0: 127.0.0.0/8 is not taken from outside".into())),
+            Tri::Unknown => Some(Err("net.ipv4.conf.all.route_localnet is not in the input".into())),
+        }
     }
 
     /// Strict reverse path filtering: words if it drops, the reason if it cannot be told.
     fn reverse_path_filter(&self, state: &State<'snap>) -> Option<Result<String, String>> {
-        const STRICT: u8 = 1;
+        const STRICT: u64 = 1;
         if state.family == Family::V6 {
             return None;
         }
-        let dev = state.iif.name().unwrap_or("all");
-        if self.plane.sysctls.rp_filter(dev) != Some(STRICT) {
+        if self.plane.sysctls.rp_filter(state.iif.name()) != Some(STRICT) {
             return None;
         }
         match (state.iif, self.plane.links.interface_to(state.src)) {
@@ -219,13 +224,6 @@ impl<'snap> Walker<'_, 'snap> {
             ))),
             (Iface::Known(_), None) => Some(Err(format!("rp_filter is 1, and the way back to {} is not known", state.src))),
             (Iface::Unknown | Iface::None, _) => Some(Err("rp_filter is 1, and the interface is not known".into())),
-        }
-    }
-
-    fn forwarding(&self, state: &State<'snap>) -> Option<bool> {
-        match state.family {
-            Family::V4 => self.plane.sysctls.ip_forward(),
-            Family::V6 => self.plane.sysctls.ipv6_forwarding(),
         }
     }
 }

@@ -4,8 +4,9 @@
 use super::net::{IpRange, Net, Ports, masked};
 use super::option::{Not, Opt, Words};
 use super::parse::protocol_number;
+use crate::dataplane::links::AddrType;
 use super::rule::{
-    AddrType, CtStates, Direction, Limit, Match, Named, Physdev, Recent, RecentAction, Rpfilter, Side, Test,
+    CtStates, Direction, Limit, Match, Named, Physdev, Recent, RecentAction, Rpfilter, Side, Test,
 };
 
 /// What a module was, besides tests.

@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use super::net::{IpRange, Net, Ports};
 pub use super::option::Not;
 use crate::dataplane::Loc;
+use crate::dataplane::links::AddrType;
 
 /// `-A KUBE-SVC-4N57TFCL4MD7ZTDA -m comment --comment "default/nginx" -m statistic --mode random --probability 0.5 -j KUBE-SEP-…`
 #[derive(Debug, Clone, PartialEq)]
@@ -170,51 +171,6 @@ pub enum Direction {
     Original,
     /// The answers.
     Reply,
-}
-
-/// Type of an address by the routing tables (Linux `include/uapi/linux/rtnetlink.h`, RTN_*).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum AddrType {
-    /// UNSPEC
-    Unspec,
-    /// UNICAST
-    Unicast,
-    /// LOCAL
-    Local,
-    /// BROADCAST
-    Broadcast,
-    /// ANYCAST
-    Anycast,
-    /// MULTICAST
-    Multicast,
-    /// BLACKHOLE
-    Blackhole,
-    /// UNREACHABLE
-    Unreachable,
-    /// PROHIBIT
-    Prohibit,
-    /// THROW, NAT, XRESOLVE: never a packet's on a real node
-    Other,
-}
-
-impl AddrType {
-    /// Reads `LOCAL`.
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        Some(match text {
-            "UNSPEC" => Self::Unspec,
-            "UNICAST" => Self::Unicast,
-            "LOCAL" => Self::Local,
-            "BROADCAST" => Self::Broadcast,
-            "ANYCAST" => Self::Anycast,
-            "MULTICAST" => Self::Multicast,
-            "BLACKHOLE" => Self::Blackhole,
-            "UNREACHABLE" => Self::Unreachable,
-            "PROHIBIT" => Self::Prohibit,
-            "THROW" | "NAT" | "XRESOLVE" => Self::Other,
-            _ => return None,
-        })
-    }
 }
 
 /// `--limit-iface-in`, `--limit-iface-out`

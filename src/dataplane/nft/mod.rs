@@ -1,0 +1,3 @@
+//! nftables' own tables.
+
+pub mod outline;
