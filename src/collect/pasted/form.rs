@@ -70,8 +70,9 @@ fn json(text: &str) -> Option<Result<Pasted, Refusal>> {
     } else if has("priority") || has("table") && has("src") && !has("dst") {
         "ip-rule"
     } else if has("dst") {
+        // without -6 `ip` shows both families when it shows all tables
         let wide = |row: &serde_json::Value| ["dst", "gateway"].iter().any(|f| row.get(f).and_then(|v| v.as_str()).is_some_and(|t| t.contains(':')));
-        if value.as_array().into_iter().flatten().any(wide) { "ip-route6" } else { "ip-route" }
+        if value.as_array().into_iter().flatten().all(wide) { "ip-route6" } else { "ip-route" }
     } else {
         return Some(Err(Refusal::Unknown("it is JSON of something else".to_owned())));
     };
@@ -92,17 +93,20 @@ fn ruleset(text: &str) -> Option<Result<Pasted, Refusal>> {
 
 /// Formats that are known by how a line of theirs begins.
 fn other(text: &str) -> Option<Result<Pasted, Refusal>> {
-    const BEGIN: [(&str, &str); 6] = [
+    const BEGIN: [(&str, &str); 8] = [
         ("net.ipv4.", "sysctl"),
         ("net.ipv6.", "sysctl"),
         ("net.netfilter.", "sysctl"),
         ("net.bridge.", "sysctl"),
         ("Name: KUBE-", "ipset-list"),
+        ("tcp      6 ", "conntrack"),
+        ("udp      17 ", "conntrack"),
         ("IP Virtual Server version", "ipvsadm-list"),
     ];
     let body = without_commands(text);
     let first = body.lines().find(|line| !line.trim().is_empty()).unwrap_or_default().trim_start();
-    if first.starts_with("1: lo:") || first.starts_with("default via ") {
+    let interface = first.split_once(": ").is_some_and(|(number, rest)| number.bytes().all(|b| b.is_ascii_digit()) && rest.contains(": <"));
+    if interface || first.starts_with("default via ") {
         return Some(Err(Refusal::NotRead { what: "the text form of `ip`", instead: "ip -j addr, or ip -j route show table all" }));
     }
     let (_, mut name) = *BEGIN.iter().find(|(begin, _)| first.starts_with(begin))?;

@@ -114,6 +114,8 @@ fn other_formats() {
         ("[{\"ifindex\":1,\"ifname\":\"lo\"}]", "ip-link"),
         ("[{\"dst\":\"default\",\"gateway\":\"10.0.0.1\"}]", "ip-route"),
         ("[{\"dst\":\"default\",\"gateway\":\"fe80::1\"}]", "ip-route6"),
+        ("[{\"dst\":\"10.244.0.0/24\"},{\"dst\":\"fe80::/64\"}]", "ip-route"),
+        ("tcp      6 118 TIME_WAIT src=192.168.50.1 dst=198.51.100.49 sport=1 dport=80\n", "conntrack"),
         ("[{\"priority\":0,\"src\":\"all\",\"table\":\"local\"}]", "ip-rule"),
         ("table ip kube-proxy {\n}\n", "nft-ruleset"),
         ("net.ipv4.ip_forward = 1\n", "sysctl"),
@@ -134,6 +136,7 @@ fn what_is_not_read_is_said() {
     refused(b"{\"nftables\":[]}", "the JSON form of an nftables ruleset");
     refused(b"{\"kind\":\"List\",\"items\":[]}", "a list of Kubernetes objects");
     refused(b"[{\"dst\":", "ends in the middle");
+    refused(b"6: kube-ipvs0: <BROADCAST,NOARP> mtu 1500\n", "the text form of `ip`");
     refused(b"default via 10.0.0.1 dev eth0\n", "the text form of `ip`");
     refused(b"Dear all,\nplease look at this.\n\x1b]0;x", "it begins with `Dear all,`");
     let mut long = b"-A KUBE-SERVICES -m comment --comment \"".to_vec();
