@@ -4,6 +4,9 @@ mod addresses;
 mod analyze;
 mod behind;
 pub mod clients;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
+mod cases;
 pub mod code;
 pub mod compare;
 pub mod context;

@@ -97,8 +97,8 @@ pub(super) fn slice_disagrees_with_pods(context: &Context<'_, '_>) -> Vec<Findin
     }
     let mut parts = Vec::new();
     if !wrong.is_empty() {
-        let many = if wrong.len() == 1 { "1 endpoint is".to_owned() } else { format!("{} endpoints are", wrong.len()) };
-        parts.push(format!("{many} no pod of now"));
+        let many = if wrong.len() == 1 { "1 endpoint does".to_owned() } else { format!("{} endpoints do", wrong.len()) };
+        parts.push(format!("{many} not fit its pod"));
     }
     if !absent.is_empty() {
         parts.push(format!("{} in no slice", if absent.len() == 1 { "1 ready pod is".into() } else { format!("{} ready pods are", absent.len()) }));
