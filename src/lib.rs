@@ -22,5 +22,5 @@ pub mod render;
 pub mod report;
 pub mod walk;
 
-pub use diagnose::analyze;
+pub use diagnose::{PacketQuery, analyze, packet};
 pub use error::{Error, Result};

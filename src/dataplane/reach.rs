@@ -56,4 +56,11 @@ impl<'snap> Links<'snap> {
             .map(|address| address.ip)
             .collect()
     }
+
+    /// Whether packets to an address leave by a default route: it is not of this node's own networks.
+    #[must_use]
+    pub fn is_default_way(&self, ip: IpAddr) -> bool {
+        let lookup = self.route(&RouteKey::to(ip));
+        lookup.possible().iter().all(|route| route.prefix.is_none_or(|prefix| prefix.prefix_len() == 0) || route.gateway().is_some())
+    }
 }

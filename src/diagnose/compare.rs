@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
-use crate::cluster::expectation::{Expectation, Masquerade, Promise};
+use crate::cluster::expectation::{Expectation, Masquerade, Promise, Setting};
 use crate::report::{Disposition, PathState};
 use crate::walk::packet::Outcome;
 
@@ -24,22 +24,34 @@ pub struct Comparison {
     pub lost: f64,
     /// All ends are promised, but not in even shares: the largest and the smallest share.
     pub uneven: Option<(f64, f64)>,
+    /// The option of kube-proxy that makes it right, where it is not the first promise that fits.
+    pub by: Option<Setting>,
     /// Ends whose source is not replaced though it must be, or the reverse: places of outcomes.
     pub masquerade: Vec<usize>,
 }
 
 /// Compares all outcomes of a path with every promise that is right; the first one counts when none fits.
+/// Whether the option that makes another one right is really set is for the caller to look at.
 #[must_use]
 pub fn compare(expectation: &Expectation, outcomes: &[Outcome<'_>]) -> Comparison {
-    let mut first = None;
-    for promise in expectation.promises() {
-        let comparison = with(promise, expectation, outcomes);
+    let first = with(&expectation.promise, expectation, outcomes);
+    if first.state == PathState::Expected {
+        return first;
+    }
+    for other in &expectation.also_acceptable {
+        let mut comparison = with(&other.promise, expectation, outcomes);
         if comparison.state == PathState::Expected {
+            comparison.by = Some(other.because);
             return comparison;
         }
-        first.get_or_insert(comparison);
     }
-    first.unwrap_or_else(|| with(&Promise::Unknown(String::new()), expectation, outcomes))
+    first
+}
+
+/// Compares all outcomes with the first promise alone.
+#[must_use]
+pub fn strictly(expectation: &Expectation, outcomes: &[Outcome<'_>]) -> Comparison {
+    with(&expectation.promise, expectation, outcomes)
 }
 
 fn with(promise: &Promise, expectation: &Expectation, outcomes: &[Outcome<'_>]) -> Comparison {
@@ -49,6 +61,7 @@ fn with(promise: &Promise, expectation: &Expectation, outcomes: &[Outcome<'_>]) 
         missing: Vec::new(),
         lost: outcomes.iter().zip(&promised).filter(|(_, ok)| !**ok).map(|(o, _)| o.share).sum(),
         uneven: None,
+        by: None,
         masquerade: Vec::new(),
         promised,
     };

@@ -3,7 +3,7 @@
 use crate::collect::snapshot::Completeness;
 use crate::dataplane::plane::Family;
 use crate::report::{Code, Issue};
-use crate::walk::packet::Dependency;
+use crate::walk::packet::{Dependency, Outcome};
 
 use super::node::NodeResult;
 
@@ -39,15 +39,8 @@ pub fn of_node(node: &NodeResult<'_>, into: &mut Vec<Issue>) {
             told.push(issue(Code::LayoutUnknown, at.dump, at.line, "no line of an iptables dump".into(), at.text));
         }
     }
-    for outcome in node.paths.iter().flat_map(|path| &path.outcomes) {
-        for dependency in &outcome.depends_on {
-            if let Dependency::Rule(at, why) = dependency {
-                let one = issue(Code::LayoutUnknown, at.dump, at.line, why.clone(), at.text);
-                if !told.contains(&one) {
-                    told.push(one);
-                }
-            }
-        }
+    for path in &node.paths {
+        of_outcomes(name, &path.outcomes, &mut told);
     }
     let more = told.len().saturating_sub(TOLD);
     told.truncate(TOLD);
@@ -57,4 +50,23 @@ pub fn of_node(node: &NodeResult<'_>, into: &mut Vec<Issue>) {
         last.message.push_str(&format!(" (and {more} more lines)"));
     }
     into.extend(told);
+}
+
+/// Adds the lines that outcomes depend on.
+pub fn of_outcomes(node: &str, outcomes: &[Outcome<'_>], into: &mut Vec<Issue>) {
+    for dependency in outcomes.iter().flat_map(|outcome| &outcome.depends_on) {
+        if let Dependency::Rule(at, why) = dependency {
+            let issue = Issue {
+                code: Code::LayoutUnknown,
+                node: node.into(),
+                dump: at.dump.into(),
+                line: at.line,
+                message: why.clone(),
+                text: at.text.chars().take(SHOWN).collect(),
+            };
+            if !into.contains(&issue) {
+                into.push(issue);
+            }
+        }
+    }
 }

@@ -21,6 +21,7 @@ pub mod mode;
 pub mod node;
 mod node_checks;
 pub mod outcome;
+pub mod packet;
 mod policy;
 mod ports;
 mod selector;
@@ -30,6 +31,7 @@ pub mod words;
 
 pub use analyze::analyze;
 pub use context::Context;
+pub use packet::{PacketQuery, packet};
 
 use crate::report::Finding;
 

@@ -73,8 +73,17 @@ impl ModeKind {
 /// Finds how a node serves Services.
 #[must_use]
 pub fn detect(plane: &Plane<'_>) -> Mode {
-    let families = [Family::V4, Family::V6];
-    let loaded = || families.into_iter().flat_map(|family| &plane.rules(family).rulesets);
+    among(plane, &[Family::V4, Family::V6])
+}
+
+/// The same, of one family alone: the rules of the other are not read.
+#[must_use]
+pub fn detect_for(plane: &Plane<'_>, family: Family) -> Mode {
+    among(plane, &[family])
+}
+
+fn among(plane: &Plane<'_>, families: &[Family]) -> Mode {
+    let loaded = || families.iter().flat_map(|family| &plane.rules(*family).rulesets);
     if let Some((table, at)) = crate::dataplane::nft::outline::kube_proxy_table(plane.dumps) {
         // Old iptables rules may stay beside it; they are told of as leftovers.
         if !loaded().any(serves) || table {

@@ -2,10 +2,12 @@
 
 use std::net::IpAddr;
 
-use crate::cluster::expectation::{Expectation, Surroundings, expectation};
+use crate::cluster::expectation::{Expectation, Setting, Surroundings, expectation};
 use crate::cluster::service::ServiceView;
 use crate::cluster::{NodeView, PathSpec, PortView, ServiceEndpoints, paths};
 use crate::collect::snapshot::{NodeDumps, Objects};
+use crate::dataplane::iptables::rule::{Side, Test};
+use crate::dataplane::iptables::Body;
 use crate::dataplane::plane::{Family, Plane, Read, dumps_of};
 use crate::query::{Client, Query};
 use crate::report::{AddressKind, Code, Gap, Origin, PathInfo, PathState, Trace};
@@ -13,7 +15,7 @@ use crate::walk::packet::{Entry, Outcome, Packet, Protocol};
 use crate::walk::walk;
 
 use super::clients::{Clients, Place};
-use super::compare::{Comparison, compare};
+use super::compare::{Comparison, compare, strictly};
 use super::mode::{Mode, ModeKind, detect};
 use super::outcome::{Behind, outcomes};
 
@@ -101,6 +103,10 @@ impl<'snap> Question<'_, 'snap> {
         let plane = Plane::new(name, dumps, &view.addresses);
         let mode = detect(&plane);
         let mut result = NodeResult { view, plane, mode, paths: Vec::new(), gaps: Vec::new(), said: Vec::new(), clients: Vec::new() };
+        let needs_no_node = self.service.is_some_and(|(view, _, _)| view.not_programmed().is_some());
+        if needs_no_node {
+            return result;
+        }
         self.not_walked(&mut result);
         if !result.mode.kind.is_walked() {
             return result;
@@ -114,6 +120,7 @@ impl<'snap> Question<'_, 'snap> {
         result.said.extend(result.plane.links.assumed().iter().cloned());
         result.paths = walked;
         self.unread_families(&mut result);
+        unserved_families(&mut result);
         result
     }
 
@@ -143,7 +150,7 @@ impl<'snap> Question<'_, 'snap> {
             if asked && result.plane.rules(family).read == Read::No {
                 let [dump, ..] = dumps_of(family);
                 let mut gap = Gap::new(Code::NodeNotCollected, Some(result.view.name), format!("{dump} of this node was not read"));
-                gap.lost = Some(format!("paths to {} addresses", if family == Family::V4 { "IPv4" } else { "IPv6" }));
+                gap.lost = Some(format!("paths to {} addresses", family.as_str()));
                 result.gaps.push(gap);
                 result.paths.retain(|path| Family::of(path.info.to) != family);
             }
@@ -197,6 +204,34 @@ impl<'snap> Question<'_, 'snap> {
     }
 }
 
+/// A kube-proxy of one family leaves the other alone. That cannot be told from one whose rules were all flushed, so the
+/// paths of that family stay undecided.
+fn unserved_families(result: &mut NodeResult<'_>) {
+    let serves = |family| result.plane.rules(family).rulesets.iter().any(super::mode::serves);
+    let any_of_proxy = |family| {
+        let tables = result.plane.rules(family).rulesets.iter().flat_map(|loaded| &loaded.ruleset.tables);
+        tables.flat_map(|table| &table.chains).any(|chain| PROXY_CHAINS.contains(&chain.name))
+    };
+    for (family, other) in [(Family::V4, Family::V6), (Family::V6, Family::V4)] {
+        let both = [family, other].iter().all(|one| result.paths.iter().any(|path| Family::of(path.info.to) == *one));
+        if both && serves(other) && !serves(family) && !any_of_proxy(family) {
+            result.said.push(format!(
+                "there is nothing of kube-proxy for {} here: it serves {} alone, or its rules are gone",
+                family.as_str(),
+                other.as_str()
+            ));
+            for path in result.paths.iter_mut().filter(|path| Family::of(path.info.to) == family) {
+                if let Some(comparison) = &mut path.comparison {
+                    comparison.state = PathState::Undecided;
+                }
+            }
+        }
+    }
+}
+
+/// Chains that kube-proxy alone makes, in any table.
+const PROXY_CHAINS: [&str; 4] = ["KUBE-PROXY-CANARY", "KUBE-SERVICES", "KUBE-FORWARD", "KUBE-EXTERNAL-SERVICES"];
+
 /// A client that stands in the source ranges is of use where they are looked at.
 fn is_of_use(spec: &PathSpec<'_>, view: &ServiceView<'_>) -> bool {
     let stand_in = spec.client.origin == Origin::External
@@ -232,8 +267,25 @@ fn walk_one<'snap>(
         protocol: Protocol::parse(&info.protocol).unwrap_or(Protocol::Tcp),
     };
     let outcomes = walk(plane, &packet);
-    let comparison = expectation.as_ref().map(|expected| compare(expected, &outcomes));
+    let comparison = expectation.as_ref().map(|expected| {
+        let comparison = compare(expected, &outcomes);
+        let limited = matches!(comparison.by, Some(Setting::NodePortAddresses | Setting::LocalhostNodePorts));
+        // Options may keep a node port off some addresses, but then there is a rule for the port.
+        if limited && !node_port_rule(plane, &info) { strictly(expected, &outcomes) } else { comparison }
+    });
     PathResult { info, port, expectation, outcomes, comparison }
+}
+
+/// Whether the node has a rule for this node port, on whichever address.
+fn node_port_rule(plane: &Plane<'_>, info: &PathInfo) -> bool {
+    let chains = [("nat", "KUBE-NODEPORTS"), ("filter", "KUBE-EXTERNAL-SERVICES"), ("filter", "KUBE-SERVICES")];
+    plane.rules(Family::of(info.to)).rulesets.iter().any(|loaded| {
+        chains.iter().filter_map(|(table, chain)| loaded.body_of(table, chain)).flat_map(Body::rules).flatten().any(|rule| {
+            rule.matches.iter().any(|test| {
+                matches!(test.test, Test::Port(Side::Dst, ports) if ports.first == info.port && ports.last == info.port)
+            })
+        })
+    })
 }
 
 /// Addresses of a node that clients use: those of its Node object that it really has, else its own global ones.
