@@ -143,7 +143,7 @@ impl<'snap> Rules<'snap> {
 
     fn add(&mut self, name: &'snap str, dump: &'snap Dump) {
         let fragment = dump.complete == Completeness::Fragment;
-        let ruleset = Ruleset::index(name, &dump.text, fragment.then_some("nat"));
+        let ruleset = Ruleset::index(name, &dump.text, fragment.then(|| dump.table.as_deref().unwrap_or("nat")));
         if ruleset.is_empty() {
             if fragment && !ruleset.unread.is_empty() {
                 self.doubts.push(format!("no line of the {name} text is a rule"));

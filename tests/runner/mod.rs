@@ -1,0 +1,162 @@
+//! A scenario: `scenario.toml` beside a bundle, or beside nothing but changes to another scenario's bundle.
+
+mod changes;
+mod document;
+mod expect;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use svc_trace::collect::scope::Scope;
+use svc_trace::collect::snapshot::Snapshot;
+use svc_trace::collect::{bundle, pasted};
+use svc_trace::diagnose::analyze;
+use svc_trace::query::{Client, Query, Target};
+use svc_trace::report::Report;
+
+use changes::{DumpChange, Files, ObjectChange};
+use expect::Expect;
+
+/// One scenario.
+pub(crate) struct Scenario {
+    /// Name of its folder.
+    pub(crate) name: String,
+    folder: PathBuf,
+    toml: Toml,
+}
+
+/// `scenario.toml`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Toml {
+    /// What it shows, in a sentence.
+    about: String,
+    /// Scenario whose bundle this one changes; files beside this one replace those of the same name.
+    base: Option<String>,
+    /// Scenario with the same question that is as it should be; `base` if it is not said.
+    twin: Option<String>,
+    /// As typed after `trace`.
+    target: String,
+    /// As typed after `-n`.
+    #[serde(default = "default_namespace")]
+    namespace: String,
+    /// As typed after `--from`.
+    from: Option<String>,
+    /// As typed after `--node`.
+    #[serde(default)]
+    nodes: Vec<String>,
+    /// Files beside this one that are given with `--node-dump`: they are all that is known of the node.
+    #[serde(default)]
+    node_dump: Vec<PathBuf>,
+    /// Name of that node.
+    #[serde(default = "default_node")]
+    node_of_dump: String,
+    /// What the answer must say.
+    expect: Expect,
+    /// Changes of dumps.
+    #[serde(default)]
+    dump: Vec<DumpChange>,
+    /// Changes of objects.
+    #[serde(default)]
+    object: Vec<ObjectChange>,
+}
+
+fn default_namespace() -> String {
+    "default".to_owned()
+}
+
+fn default_node() -> String {
+    "node".to_owned()
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scenarios")
+}
+
+/// Every scenario, by name.
+pub(crate) fn all() -> Vec<Scenario> {
+    let mut names: Vec<_> = fs::read_dir(root()).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names.iter().map(|name| Scenario::read(name)).collect()
+}
+
+impl Scenario {
+    fn read(name: &str) -> Self {
+        let folder = root().join(name);
+        let text = fs::read_to_string(folder.join("scenario.toml")).unwrap_or_else(|error| panic!("{name}/scenario.toml: {error}"));
+        let toml = toml::from_str(&text).unwrap_or_else(|error| panic!("{name}/scenario.toml: {error}"));
+        Self { name: name.to_owned(), folder, toml }
+    }
+
+    /// The scenario that shows the same without the fault.
+    pub(crate) fn twin(&self) -> Option<&str> {
+        self.toml.twin.as_deref().or(self.toml.base.as_deref())
+    }
+
+    /// Codes that the answer must have.
+    pub(crate) fn codes(&self) -> BTreeSet<String> {
+        self.toml.expect.codes()
+    }
+
+    /// Runs it.
+    ///
+    /// # Panics
+    /// If the answer is not what it must be.
+    pub(crate) fn check(&self) {
+        assert!(!self.toml.about.is_empty(), "{}: says nothing about itself", self.name);
+        let files = self.files(0);
+        let query = self.query();
+        let narrow = self.answer(&files, &query, &Scope::of(&query));
+        self.toml.expect.check(&self.name, &narrow);
+        let Ok(report) = narrow else { return };
+        let json = document::short(&report);
+        let whole = self.answer(&files, &query, &Scope::everything()).map(|report| document::short(&report)).unwrap_or_default();
+        assert_eq!(json, whole, "{}: reading only what the question needs changes the answer", self.name);
+        insta::with_settings!({snapshot_path => &self.folder, prepend_module_to_snapshot => false, omit_expression => true, description => self.toml.about.as_str()}, {
+            insta::assert_snapshot!("report", json);
+        });
+    }
+
+    fn query(&self) -> Query {
+        let toml = &self.toml;
+        Query {
+            target: Target::parse(&toml.target).unwrap(),
+            target_text: toml.target.clone(),
+            from: toml.from.as_deref().map(|from| Client::parse(from).unwrap()),
+            from_text: toml.from.clone(),
+            namespace: toml.namespace.clone(),
+            nodes: toml.nodes.clone(),
+        }
+    }
+
+    fn answer(&self, files: &Files, query: &Query, scope: &Scope) -> svc_trace::Result<Report> {
+        let dir = tempfile::tempdir().unwrap();
+        for (name, bytes) in files {
+            let path = dir.path().join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, bytes).unwrap();
+        }
+        let mut snapshot = if files.contains_key("bundle.json") { bundle::load(dir.path(), scope)? } else { Snapshot::default() };
+        if !self.toml.node_dump.is_empty() {
+            let pasted: Vec<_> = self.toml.node_dump.iter().map(|file| dir.path().join(file)).collect();
+            snapshot.nodes = BTreeMap::from([(self.toml.node_of_dump.clone(), pasted::read(&pasted)?)]);
+        }
+        analyze(&snapshot, query)
+    }
+
+    /// The files of the bundle, changed as it says.
+    fn files(&self, depth: usize) -> Files {
+        assert!(depth < 8, "{}: its bases go in a circle", self.name);
+        let mut files = self.toml.base.as_deref().map(|base| Self::read(base).files(depth + 1)).unwrap_or_default();
+        changes::add_folder(&mut files, &self.folder, "");
+        for change in &self.toml.dump {
+            change.apply(&self.name, &mut files);
+        }
+        for change in &self.toml.object {
+            change.apply(&self.name, &mut files);
+        }
+        files
+    }
+}

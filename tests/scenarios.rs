@@ -1,0 +1,106 @@
+//! The report stays right: each folder of `tests/scenarios` is a bundle, a question and what the answer must say.
+//! `SVC_TRACE_SCENARIO=name` runs those whose name contains it; `cargo insta review` shows changed reports.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
+
+mod runner;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use svc_trace::report::Code;
+
+use runner::{Scenario, all};
+
+/// Codes that no scenario shows yet. Nothing is added here but with the reason beside it.
+const WITHOUT_SCENARIO: &[&str] = &[
+    "selector-matches-no-pod",
+    "selector-workload-scaled-to-zero",
+    "named-target-port-missing",
+    "named-target-port-differs",
+    "port-not-in-service",
+    "service-terminating",
+    "headless-port-remap-ignored",
+    "external-name-is-ip",
+    "external-name-ports-ignored",
+    "service-missing",
+    "no-ready-endpoint",
+    "slice-missing-or-late",
+    "slice-disagrees-with-pods",
+    "slice-port-name-mismatch",
+    "orphan-slice",
+    "custom-endpoint-invalid",
+    "only-terminating-endpoints",
+    "internal-traffic-policy-no-local",
+    "topology-filtered",
+    "duplicate-endpoint-address",
+    "publish-not-ready",
+    "no-service-proxy",
+    "mode-mismatch",
+    "kube-services-not-hooked",
+    "service-rule-missing",
+    "reject-with-endpoints",
+    "dnat-target-mismatch",
+    "chain-graph-broken",
+    "earlier-nat-rule-wins",
+    "masquerade-path-broken",
+    "no-local-detection",
+    "cluster-cidr-wrong",
+    "forward-drop",
+    "firewall-reject",
+    "mixed-backends",
+    "duplicated-rules",
+    "leftover-mode-rules",
+    "rules-for-deleted-service",
+    "hostport-hijacks-service",
+    "uneven-shares",
+    "ip-forward-off",
+    "no-route-for-vip",
+    "notrack-on-path",
+    "lb-pending-no-controller",
+    "etp-local-no-local-endpoint",
+    "nodeport-address-not-served",
+    "source-range-excludes-client",
+    "source-range-blocks-in-cluster",
+    "node-not-collected",
+    "collector-blocked-by-admission",
+    "collector-image-pull",
+    "collector-unschedulable",
+    "rbac-denied",
+    "tool-missing-or-crashed",
+    "output-truncated",
+    "layout-unknown",
+    "snapshot-skew",
+    "dataplane-not-modelled",
+    "api-only-verdict",
+    "collector-left-behind",
+    "kubelet-port-blocked",
+];
+
+#[test]
+fn reports_stay_right() {
+    let wanted = std::env::var("SVC_TRACE_SCENARIO").unwrap_or_default();
+    let mut failed = Vec::new();
+    let scenarios: Vec<_> = all().into_iter().filter(|scenario| scenario.name.contains(&wanted)).collect();
+    assert!(!scenarios.is_empty(), "no scenario has `{wanted}` in its name");
+    for scenario in &scenarios {
+        if catch_unwind(AssertUnwindSafe(|| scenario.check())).is_err() {
+            failed.push(scenario.name.as_str());
+        }
+    }
+    assert!(failed.is_empty(), "{} of {} scenarios: {}", failed.len(), scenarios.len(), failed.join(", "));
+}
+
+#[test]
+fn every_code_has_a_failing_scenario_and_a_healthy_twin() {
+    let scenarios: BTreeMap<String, Scenario> = all().into_iter().map(|scenario| (scenario.name.clone(), scenario)).collect();
+    let mut shown = BTreeSet::new();
+    for scenario in scenarios.values() {
+        let Some(twin) = scenario.twin() else { continue };
+        let twin = scenarios.get(twin).unwrap_or_else(|| panic!("{}: its twin {twin} is not there", scenario.name));
+        let healthy = twin.codes();
+        shown.extend(scenario.codes().difference(&healthy).cloned());
+    }
+    let missing: BTreeSet<&str> = Code::ALL.iter().map(|code| code.as_str()).filter(|code| !shown.contains(*code)).collect();
+    let known: BTreeSet<&str> = WITHOUT_SCENARIO.iter().copied().collect();
+    assert_eq!(missing, known, "codes without a failing scenario that has a healthy twin");
+}
