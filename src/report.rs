@@ -62,6 +62,14 @@ impl Report {
         }
     }
 
+    /// Nodes whose kernel differs from the objects in one sample: worth reading again.
+    #[must_use]
+    pub fn differing_nodes(&self) -> Vec<String> {
+        let likely = self.findings.iter().filter(|finding| finding.confidence == Confidence::Likely);
+        let nodes: std::collections::BTreeSet<&String> = likely.filter_map(|finding| finding.node.as_ref()).collect();
+        nodes.into_iter().cloned().collect()
+    }
+
     /// Whether all that was asked could be looked at and decided.
     #[must_use]
     pub fn is_complete(&self) -> bool {

@@ -35,10 +35,10 @@ impl Severity {
 }
 
 macro_rules! codes {
-    ($($(#[$doc:meta])* $variant:ident = $slug:literal, $number:literal, $kind:ident, $severity:ident;)*) => {
+    ($(#[doc = $doc:literal] $variant:ident = $slug:literal, $number:literal, $kind:ident, $severity:ident;)*) => {
         /// A stable identifier of a finding, a gap or an issue.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub enum Code { $($(#[$doc])* $variant,)* }
+        pub enum Code { $(#[doc = $doc] $variant,)* }
 
         impl Code {
             /// Every code, in the order of the catalogue.
@@ -48,6 +48,12 @@ macro_rules! codes {
             #[must_use]
             pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $slug,)* }
+            }
+
+            /// What it means, in one sentence.
+            #[must_use]
+            pub fn meaning(self) -> &'static str {
+                match self { $(Self::$variant => $doc.trim_start(),)* }
             }
 
             /// Number of the row in the catalogue of failures.

@@ -7,6 +7,7 @@ mod header;
 mod hops;
 mod page;
 mod paths;
+pub mod prose;
 #[cfg(test)]
 mod samples;
 mod text;
@@ -55,4 +56,13 @@ pub fn render(report: &Report, format: Format, style: Style) -> String {
         Format::Wide => human::render(report, style, human::Detail::Whole),
         Format::Json => json::render(report, style.fail_on),
     }
+}
+
+/// A paragraph before a report, with an empty line after it.
+#[must_use]
+pub fn note(text: &str, style: Style) -> String {
+    let mut page = page::Page::new(style);
+    page.paragraph(0, 0, (page::Ink::Plain, ""), text);
+    page.blank();
+    page.finish()
 }

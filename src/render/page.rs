@@ -222,6 +222,14 @@ impl Page {
         }
     }
 
+    /// A line as it is written, made safe; not cut, as it may be there to be copied.
+    pub(super) fn verbatim(&mut self, indent: usize, line: &str) {
+        self.out.extend(std::iter::repeat_n(' ', indent));
+        let line = self.safe(line);
+        self.out.push_str(line.trim_end());
+        self.out.push('\n');
+    }
+
     fn write_dim(&mut self, indent: usize, line: &str) {
         self.out.extend(std::iter::repeat_n(' ', indent));
         self.out.push_str(&inked(Ink::Dim, line));
