@@ -72,9 +72,20 @@ struct GapRow {
 /// If there is no bundle, it is of a newer format, a file cannot be read, leads out of the bundle or is too large.
 /// A file whose content is not understood is a gap of the snapshot.
 pub fn load(path: &Path, scope: &Scope) -> Result<Snapshot> {
-    let source = Source::open(path)?;
+    read(&Source::open(path)?, scope)
+}
+
+/// Reads what `scope` wants of a bundle that is in memory: name in the bundle → content. `name` is for messages.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_memory(name: &str, files: BTreeMap<String, Vec<u8>>, scope: &Scope) -> Result<Snapshot> {
+    read(&Source::Memory { root: name.into(), files }, scope)
+}
+
+fn read(source: &Source, scope: &Scope) -> Result<Snapshot> {
     let mut gaps = Vec::new();
-    let cover = cover(&source)?;
+    let cover = cover(source)?;
     let mut nodes = BTreeMap::<String, Vec<&str>>::new();
     let names = source.names();
     for name in &names {
@@ -93,17 +104,17 @@ pub fn load(path: &Path, scope: &Scope) -> Result<Snapshot> {
         ..Snapshot::default()
     };
     if source.has("gaps.json") {
-        read_gaps(&source, &mut gaps)?;
+        read_gaps(source, &mut gaps)?;
     }
     let node_names: Vec<&str> = nodes.keys().map(String::as_str).collect();
     if scope.objects != Wanted::Nothing {
-        if let Some(objects) = read_objects(&source, "objects/", scope, cover.whole.as_ref(), &node_names, &mut gaps)? {
+        if let Some(objects) = read_objects(source, "objects/", scope, cover.whole.as_ref(), &node_names, &mut gaps)? {
             snapshot.objects = objects;
         }
-        snapshot.objects_after = read_objects(&source, "objects-after/", scope, cover.whole.as_ref(), &node_names, &mut gaps)?;
+        snapshot.objects_after = read_objects(source, "objects-after/", scope, cover.whole.as_ref(), &node_names, &mut gaps)?;
     }
     for (node, files) in &nodes {
-        snapshot.nodes.insert(node.clone(), node_dumps(&source, node, files, &mut gaps)?);
+        snapshot.nodes.insert(node.clone(), node_dumps(source, node, files, &mut gaps)?);
     }
     snapshot.gaps = gaps;
     Ok(snapshot)
