@@ -12,14 +12,21 @@
 //!                      bundle                         Outcomes ───────── diagnose/ ─────────→ Report ─render→ stdout
 //! ```
 
+pub mod cli;
 pub mod cluster;
 pub mod collect;
+pub mod complete;
+pub mod config;
 pub mod dataplane;
+pub mod demo;
 pub mod diagnose;
 pub mod error;
+pub mod explain;
 pub mod query;
 pub mod render;
 pub mod report;
+pub mod run;
+pub mod sugar;
 pub mod walk;
 
 pub use diagnose::{PacketQuery, analyze, packet};

@@ -19,6 +19,7 @@ pub mod live;
 pub mod local;
 mod lookup;
 pub mod manifest;
+pub mod names;
 pub mod node;
 pub mod nodes;
 mod objects;

@@ -1,0 +1,497 @@
+//! What the typed words mean together: defaults, rules across flags, and the questions in their own types.
+//! Reads no file, no environment, no cluster: surroundings are handed in.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::cli::{
+    Cli, ColorWhen, CollectArgs, Command, FailOn, FormatArg, InputArgs, KubeArgs, NodeArgs, OutputArgs, PacketArgs, PodArgs,
+    ProfileArg, ProtocolArg, ShellArg, TerminalArgs, TraceArgs, ViaArg,
+};
+use crate::collect::config::{CollectConfig, KubeOptions, Limits, NodeChoice, PodOptions, Profile, Via, WhichNodes};
+use crate::diagnose::PacketQuery;
+use crate::query::{Client, Query, Target};
+use crate::render::{Format, Glyphs, Style};
+use crate::report::Severity;
+use crate::walk::packet::Protocol;
+use crate::{Error, Result};
+
+/// The widest that is drawn on a terminal unless `--width` says so: longer lines are hard to follow.
+const WIDEST: usize = 120;
+/// The width where there is no terminal.
+const WIDTH: usize = 80;
+
+/// What the program finds around it; gathered once by `main`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Surroundings {
+    /// Columns of the terminal that standard output is; `None`: it is none.
+    pub terminal: Option<usize>,
+    /// `NO_COLOR` is set to something (no-color.org).
+    pub no_color: bool,
+    /// `CLICOLOR_FORCE` is set to something but 0 (bixense.com/clicolors).
+    pub force_color: bool,
+    /// `TERM=dumb`.
+    pub dumb: bool,
+}
+
+/// All that was decided from the command line.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// What to do.
+    pub action: Action,
+    /// How it is drawn.
+    pub output: Output,
+    /// Colour or none.
+    pub color: Color,
+    /// Level of the log, 0 to 10.
+    pub verbosity: u8,
+}
+
+/// Whether text is coloured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Color {
+    /// It is.
+    On,
+    /// It is not.
+    Off,
+}
+
+/// How the report is given.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Output {
+    /// On standard output.
+    pub format: Format,
+    /// Beside it.
+    pub files: Vec<(Format, PathBuf)>,
+    /// Width, symbols, threshold.
+    pub style: Style,
+}
+
+/// What to do.
+#[derive(Debug, Clone)]
+pub enum Action {
+    /// Answer a question.
+    Trace {
+        /// The question.
+        asked: Asked,
+        /// Where data comes from.
+        input: Input,
+        /// Whether differences are looked at twice.
+        sampling: Sampling,
+    },
+    /// Print what would be made in the cluster for a question.
+    DryRun {
+        /// The question; `None` for a whole bundle.
+        asked: Option<Asked>,
+        /// The cluster.
+        collect: CollectConfig,
+    },
+    /// Make a bundle.
+    Collect {
+        /// What it must answer; `None`: everything of a namespace.
+        asked: Option<Asked>,
+        /// Which Services, when nothing is asked.
+        reach: Reach,
+        /// The cluster.
+        collect: CollectConfig,
+        /// Where to.
+        to: PathBuf,
+    },
+    /// Walk one packet.
+    Packet {
+        /// The packet.
+        packet: PacketQuery,
+        /// Where the rules are.
+        input: PacketInput,
+    },
+    /// Explain one code, or list all.
+    Explain(Option<String>),
+    /// Answer from an embedded capture.
+    Demo(String),
+    /// List the embedded captures.
+    DemoList,
+    /// Remove what was left behind.
+    Cleanup(CollectConfig),
+    /// Print a completion script.
+    Completion(ShellArg),
+    /// Print candidates for kubectl.
+    Complete(Vec<String>),
+}
+
+/// Whether differences are looked at twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sampling {
+    /// Once.
+    Once,
+    /// What differs is read again.
+    Settle,
+}
+
+/// Which Services a bundle holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reach {
+    /// Those of one namespace.
+    Namespace,
+    /// All.
+    Cluster,
+}
+
+/// Where the data for a trace comes from.
+#[derive(Debug, Clone)]
+pub enum Input {
+    /// A cluster.
+    Live(CollectConfig),
+    /// A bundle.
+    Bundle(PathBuf),
+    /// Pasted dumps of one node, objects from a bundle.
+    Dumps {
+        /// The files; `-` is standard input.
+        files: Vec<PathBuf>,
+        /// Name of their node.
+        node: Option<String>,
+        /// Where objects come from.
+        objects: ObjectsFrom,
+    },
+}
+
+/// Where the objects come from that go with pasted dumps.
+#[derive(Debug, Clone)]
+pub enum ObjectsFrom {
+    /// A bundle.
+    Bundle(PathBuf),
+    /// The API, if it can be reached.
+    Api(Box<CollectConfig>),
+}
+
+/// Where the rules come from that a packet is walked through.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PacketInput {
+    /// A bundle.
+    Bundle(PathBuf),
+    /// Pasted dumps.
+    Dumps(Vec<PathBuf>),
+}
+
+/// A question whose namespace is not settled yet: the context's, where none was given.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Asked {
+    /// What is traced.
+    pub target: Target,
+    /// As typed.
+    pub target_text: String,
+    /// The client.
+    pub from: Option<Client>,
+    /// As typed.
+    pub from_text: Option<String>,
+    /// `--namespace`.
+    pub namespace: Option<String>,
+    /// Nodes by name.
+    pub nodes: Vec<String>,
+}
+
+impl Asked {
+    /// The question, names without a namespace being of `namespace` unless `--namespace` was given.
+    #[must_use]
+    pub fn query(&self, namespace: &str) -> Query {
+        Query {
+            target: self.target.clone(),
+            target_text: self.target_text.clone(),
+            from: self.from.clone(),
+            from_text: self.from_text.clone(),
+            namespace: self.namespace.as_deref().unwrap_or(namespace).to_owned(),
+            nodes: self.nodes.clone(),
+        }
+    }
+}
+
+impl Config {
+    /// What was typed, understood.
+    ///
+    /// # Errors
+    /// What cannot be done together, or cannot be read.
+    pub fn new(cli: Cli, around: &Surroundings) -> Result<Self> {
+        let Cli { command, kube, terminal } = cli;
+        let style = style(&terminal, around);
+        let mut output = Output { style, ..Output::default() };
+        let action = match command {
+            Command::Trace(args) => {
+                output = output_of(&args.output, style)?;
+                trace(args, kube)?
+            }
+            Command::Collect(args) => collect(args, kube)?,
+            Command::Packet(args) => {
+                output = output_of(&args.output, style)?;
+                packet(args)?
+            }
+            Command::Explain(args) => Action::Explain(args.code),
+            Command::Demo(args) => {
+                output = output_of(&args.output, style)?;
+                if args.list { Action::DemoList } else { Action::Demo(args.scenario) }
+            }
+            Command::Cleanup(args) => {
+                let pod = PodArgs { pod_namespace: args.pod_namespace, ..PodArgs::default() };
+                Action::Cleanup(collect_config(kube, NodeArgs::default(), pod)?)
+            }
+            Command::Completion(args) => Action::Completion(args.shell),
+            Command::Complete(args) => Action::Complete(args.words),
+        };
+        Ok(Self { action, output, color: color(terminal.color, around), verbosity: terminal.verbosity })
+    }
+}
+
+impl Config {
+    /// What is logged at `-v LEVEL`, as kubectl's levels go: nothing, then what is done, then how, then the libraries.
+    #[must_use]
+    pub fn log_filter(&self) -> &'static str {
+        match self.verbosity {
+            0 => "off",
+            1 | 2 => "svc_trace=warn",
+            3 | 4 => "svc_trace=info",
+            5 | 6 => "svc_trace=debug",
+            7 | 8 => "svc_trace=trace,info",
+            _ => "svc_trace=trace,debug",
+        }
+    }
+}
+
+/// `--color` decides; else NO_COLOR, CLICOLOR_FORCE, and whether there is a terminal, in this order.
+fn color(when: ColorWhen, around: &Surroundings) -> Color {
+    match when {
+        ColorWhen::Always => Color::On,
+        ColorWhen::Never => Color::Off,
+        ColorWhen::Auto => {
+            let terminal = around.terminal.is_some() && !around.dumb;
+            if !around.no_color && (around.force_color || terminal) { Color::On } else { Color::Off }
+        }
+    }
+}
+
+fn style(terminal: &TerminalArgs, around: &Surroundings) -> Style {
+    let width = terminal.width.map(usize::from).or(around.terminal.map(|columns| columns.clamp(60, WIDEST))).unwrap_or(WIDTH);
+    let glyphs = if terminal.ascii { Glyphs::Ascii } else { Glyphs::Unicode };
+    Style { width, glyphs, ..Style::default() }
+}
+
+fn output_of(args: &OutputArgs, style: Style) -> Result<Output> {
+    let fail_on = match args.fail_on {
+        FailOn::Error => Some(Severity::Error),
+        FailOn::Warning => Some(Severity::Warning),
+        FailOn::Info => Some(Severity::Info),
+        FailOn::Never => None,
+    };
+    let format = match args.output {
+        FormatArg::Human => Format::Human,
+        FormatArg::Wide => Format::Wide,
+        FormatArg::Json => Format::Json,
+    };
+    let files = args.report.iter().map(|text| report_file(text)).collect::<Result<_>>()?;
+    Ok(Output { format, files, style: Style { fail_on, ..style } })
+}
+
+/// `json=FILE`.
+fn report_file(text: &str) -> Result<(Format, PathBuf)> {
+    let help = "kubectl svc-trace web --report json=report.json";
+    let Some((format, file)) = text.split_once('=').filter(|(_, file)| !file.is_empty()) else {
+        return Err(Error::usage_help(format!("`--report {text}` is not FORMAT=FILE"), help));
+    };
+    let format = match format {
+        "human" => Format::Human,
+        "wide" => Format::Wide,
+        "json" => Format::Json,
+        _ => return Err(Error::usage_help(format!("`{format}` is no format of a report: human, wide, json"), help)),
+    };
+    Ok((format, PathBuf::from(file)))
+}
+
+fn trace(args: TraceArgs, kube: KubeArgs) -> Result<Action> {
+    let TraceArgs { target, from, settle, input, nodes, pod, output: _ } = args;
+    let asked = asked(target, from, kube.namespace.clone(), nodes.node.clone())?;
+    let sampling = if settle { Sampling::Settle } else { Sampling::Once };
+    refuse_mixtures(&input, &nodes, &pod, sampling)?;
+    let dry_run = pod.dry_run;
+    let InputArgs { bundle, node_dump, local } = input;
+    let named = nodes.node.clone();
+    let mut collect = collect_config(kube, nodes, pod)?;
+    if local {
+        collect.via = Via::Local;
+    }
+    if dry_run {
+        return Ok(Action::DryRun { asked: Some(asked), collect });
+    }
+    let input = match (bundle, node_dump.is_empty()) {
+        (Some(path), true) => Input::Bundle(path),
+        (None, true) => Input::Live(collect),
+        (bundle, false) => {
+            collect.via = Via::ApiOnly;
+            let objects = bundle.map_or_else(|| ObjectsFrom::Api(Box::new(collect)), ObjectsFrom::Bundle);
+            Input::Dumps { files: node_dump, node: one_node(&named)?, objects }
+        }
+    };
+    Ok(Action::Trace { asked, input, sampling })
+}
+
+/// Flags that contradict each other.
+fn refuse_mixtures(input: &InputArgs, nodes: &NodeArgs, pod: &PodArgs, sampling: Sampling) -> Result<()> {
+    let chosen = [!nodes.node.is_empty(), nodes.node_selector.is_some(), nodes.all_nodes];
+    if chosen.iter().filter(|chosen| **chosen).count() > 1 {
+        return Err(Error::usage_help("`--node`, `--node-selector` and `--all-nodes` exclude each other", "give one of them"));
+    }
+    let offline = if input.bundle.is_some() {
+        Some("--bundle")
+    } else if !input.node_dump.is_empty() {
+        Some("--node-dump")
+    } else {
+        None
+    };
+    if let Some(offline) = offline {
+        let live = [
+            ("--local", input.local),
+            ("--settle", sampling == Sampling::Settle),
+            ("--node-selector", nodes.node_selector.is_some()),
+            ("--dry-run", pod.dry_run),
+            ("--image", pod.image.is_some()),
+            ("--via", pod.via != ViaArg::Pod),
+        ];
+        if let Some((flag, _)) = live.iter().find(|(_, given)| *given) {
+            return Err(Error::usage_help(
+                format!("`{flag}` needs a node to read, `{offline}` reads none"),
+                format!("leave out `{flag}` or `{offline}`"),
+            ));
+        }
+    }
+    if input.local && chosen.contains(&true) {
+        return Err(Error::usage_help("`--local` reads this machine alone, no other node can be chosen", "leave out `--local`"));
+    }
+    if input.local && pod.via != ViaArg::Pod {
+        return Err(Error::usage_help("`--local` reads this machine itself, `--via` has no say", "leave out `--via`"));
+    }
+    Ok(())
+}
+
+fn one_node(names: &[String]) -> Result<Option<String>> {
+    match names {
+        [] => Ok(None),
+        [one] => Ok(Some(one.clone())),
+        _ => Err(Error::usage_help("pasted dumps are of one node, `--node` names several", "kubectl svc-trace collect -d DIR makes a bundle of several")),
+    }
+}
+
+fn asked(target: String, from: Option<String>, namespace: Option<String>, nodes: Vec<String>) -> Result<Asked> {
+    Ok(Asked {
+        target: Target::parse(&target)?,
+        target_text: target,
+        from: from.as_deref().map(Client::parse).transpose()?,
+        from_text: from,
+        namespace,
+        nodes,
+    })
+}
+
+fn collect(args: CollectArgs, kube: KubeArgs) -> Result<Action> {
+    let CollectArgs { target, dir, output, all_namespaces, from, local, nodes, pod } = args;
+    if all_namespaces && target.is_some() {
+        return Err(Error::usage_help("`-A` collects all Services, a target only what it needs", "leave out one of them"));
+    }
+    let input = InputArgs { local, ..InputArgs::default() };
+    refuse_mixtures(&input, &nodes, &pod, Sampling::Once)?;
+    let asked = target.map(|target| asked(target, from, kube.namespace.clone(), nodes.node.clone())).transpose()?;
+    let dry_run = pod.dry_run;
+    let mut collect = collect_config(kube, nodes, pod)?;
+    if local {
+        collect.via = Via::Local;
+    }
+    if dry_run {
+        return Ok(Action::DryRun { asked, collect });
+    }
+    let Some(to) = dir.or(output) else {
+        return Err(Error::usage_help("`collect` does not say where to", "kubectl svc-trace collect -d DIR"));
+    };
+    let reach = if all_namespaces { Reach::Cluster } else { Reach::Namespace };
+    Ok(Action::Collect { asked, reach, collect, to })
+}
+
+fn packet(args: PacketArgs) -> Result<Action> {
+    let help = "kubectl svc-trace packet --bundle DIR --node NODE --from 10.244.1.5 --to 10.96.0.1:443 --protocol tcp";
+    let from: IpAddr = args.from.parse().map_err(|_| Error::usage_help(format!("`--from {}` is not an address", args.from), help))?;
+    let to: SocketAddr =
+        args.to.parse().map_err(|_| Error::usage_help(format!("`--to {}` is not an address with a port", args.to), help))?;
+    if from.is_ipv4() != to.is_ipv4() {
+        return Err(Error::usage_help(format!("`{from}` and `{}` are of two families", to.ip()), help));
+    }
+    let protocol = match args.protocol {
+        ProtocolArg::Tcp => Protocol::Tcp,
+        ProtocolArg::Udp => Protocol::Udp,
+        ProtocolArg::Sctp => Protocol::Sctp,
+    };
+    let input = match args.bundle {
+        Some(path) => PacketInput::Bundle(path),
+        None => PacketInput::Dumps(args.node_dump),
+    };
+    Ok(Action::Packet { packet: PacketQuery { node: args.node, from, from_port: args.from_port, to, protocol }, input })
+}
+
+fn collect_config(kube: KubeArgs, nodes: NodeArgs, pod: PodArgs) -> Result<CollectConfig> {
+    let request = kube.request_timeout.as_deref().map(|text| duration("--request-timeout", text)).transpose()?;
+    let mut limits = Limits::default();
+    if let Some(request) = request {
+        limits.request = request;
+    }
+    if let Some(text) = &nodes.timeout {
+        limits.node = duration("--timeout", text)?;
+        limits.pod_start = limits.pod_start.min(limits.node);
+    }
+    let which = if nodes.all_nodes {
+        WhichNodes::All
+    } else if let Some(labels) = nodes.node_selector {
+        WhichNodes::Selector(labels)
+    } else if nodes.node.is_empty() {
+        WhichNodes::One
+    } else {
+        WhichNodes::Named(nodes.node)
+    };
+    Ok(CollectConfig {
+        kube: kube_options(kube, request),
+        nodes: NodeChoice { which, max: nodes.max_nodes.and_then(|max| usize::try_from(max).ok()) },
+        via: match pod.via {
+            ViaArg::Pod => Via::DebugPod,
+            ViaArg::KubeProxy => Via::KubeProxy,
+            ViaArg::Api => Via::ApiOnly,
+        },
+        pod: PodOptions {
+            namespace: pod.pod_namespace,
+            image: pod.image,
+            pull_secret: pod.image_pull_secret,
+            profile: match pod.profile {
+                ProfileArg::Auto => Profile::Auto,
+                ProfileArg::Netadmin => Profile::Netadmin,
+                ProfileArg::Sysadmin => Profile::Sysadmin,
+            },
+        },
+        limits,
+        ..CollectConfig::default()
+    })
+}
+
+fn kube_options(kube: KubeArgs, request_timeout: Option<Duration>) -> KubeOptions {
+    KubeOptions {
+        kubeconfig: kube.kubeconfig,
+        context: kube.context,
+        cluster: kube.cluster,
+        user: kube.user,
+        namespace: kube.namespace,
+        impersonate: kube.impersonate,
+        impersonate_groups: kube.impersonate_groups,
+        request_timeout,
+    }
+}
+
+/// `5s`, `1m30s`, `5` (seconds); `0` is as long as a day, which nobody waits for.
+fn duration(flag: &str, text: &str) -> Result<Duration> {
+    let wrong = || Error::usage_help(format!("`{flag} {text}` is not a time"), format!("{flag} 30s, {flag} 2m"));
+    let read = match text.parse::<u64>() {
+        Ok(seconds) => Duration::from_secs(seconds),
+        Err(_) => text.parse::<jiff::SignedDuration>().ok().and_then(|read| Duration::try_from(read).ok()).ok_or_else(wrong)?,
+    };
+    Ok(if read.is_zero() { Duration::from_secs(24 * 60 * 60) } else { read })
+}
