@@ -302,3 +302,111 @@ impl Asked<'_> {
         }
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::cluster::{Client, Family, NodeView, ServiceEndpoints, paths};
+    use crate::collect::snapshot::Objects;
+
+    /// A load balancer Service with one endpoint on `a` and one on `b`, walked on `a`.
+    fn objects(spec: &Value, labels: &Value) -> Objects {
+        let mut all = json!({"type": "LoadBalancer", "clusterIP": "10.96.0.1", "ports": [{"port": 80, "nodePort": 30080}]});
+        all.as_object_mut().unwrap().extend(spec.as_object().unwrap().clone());
+        let service = json!({"metadata": {"name": "web", "namespace": "default", "labels": labels}, "spec": all,
+            "status": {"loadBalancer": {"ingress": [{"ip": "198.51.100.1"}]}}});
+        let slice = json!({"metadata": {"name": "web-1", "namespace": "default", "labels": {"kubernetes.io/service-name": "web"}},
+            "addressType": "IPv4", "ports": [{"name": "", "port": 8080}], "endpoints": [
+                {"addresses": ["10.244.1.5"], "nodeName": "a", "hints": {"forZones": [{"name": "z"}]}},
+                {"addresses": ["10.244.2.5"], "nodeName": "b", "hints": {"forZones": [{"name": "z"}]}}]});
+        let node = json!({"metadata": {"name": "a", "labels": {"topology.kubernetes.io/zone": "z"}}});
+        Objects {
+            services: Some(vec![serde_json::from_value(service).unwrap()]),
+            slices: Some(vec![serde_json::from_value(slice).unwrap()]),
+            nodes: Some(vec![serde_json::from_value(node).unwrap()]),
+            ..Objects::default()
+        }
+    }
+
+    fn client(origin: Origin, address: &str) -> Client {
+        Client { origin, name: None, address: address.parse().unwrap(), interface: None, node: "a".into(), is_endpoint: false }
+    }
+
+    #[track_caller]
+    fn case(objects: &Objects, node: &str, kind: AddressKind, client: Client, expected: &[&str]) -> Expectation {
+        let view = ServiceView::find(objects, "default", "web").unwrap();
+        let addresses = ["192.0.2.11".parse().unwrap()];
+        let all = paths(&view, &view.ports, &addresses, &[client]);
+        let path = all.iter().find(|path| path.kind == kind).unwrap();
+        let node = NodeView::find(objects, node);
+        let endpoints = ServiceEndpoints::read(objects, &view).on_node(&view, &view.ports[0], Family::V4, &node);
+        let ranges = ["10.244.0.0/16".parse().unwrap()];
+        let around = Surroundings { node_addresses: &addresses, pod_ranges: &ranges };
+        let found = expectation(&view, path, &endpoints, around);
+        let words: Vec<String> = found.promises().map(ToString::to_string).collect();
+        assert_eq!(words, expected, "{kind:?}");
+        found
+    }
+
+    #[test]
+    fn source_ranges() {
+        let open = objects(&json!({"loadBalancerSourceRanges": ["203.0.113.0/24"]}), &json!({}));
+        let shut = "dropped: the client is not in loadBalancerSourceRanges";
+        case(&open, "a", AddressKind::LoadBalancer, client(Origin::External, "203.0.113.7"), &["2 endpoints"]);
+        case(&open, "a", AddressKind::LoadBalancer, client(Origin::External, "198.18.0.1"), &[shut]);
+        case(&open, "a", AddressKind::LoadBalancer, client(Origin::Node, "0.0.0.0"), &[shut]);
+        case(&open, "a", AddressKind::ClusterIp, client(Origin::External, "198.18.0.1"), &["2 endpoints"]);
+        let nodes = objects(&json!({"loadBalancerSourceRanges": ["192.0.2.0/24"]}), &json!({}));
+        case(&nodes, "a", AddressKind::LoadBalancer, client(Origin::Node, "0.0.0.0"), &["2 endpoints"]);
+        case(&nodes, "a", AddressKind::LoadBalancer, client(Origin::Node, "198.51.100.1"), &["2 endpoints", shut]);
+        let other = objects(&json!({"loadBalancerSourceRanges": ["fd00::/8"]}), &json!({}));
+        case(&other, "a", AddressKind::LoadBalancer, client(Origin::External, "198.18.0.1"), &["2 endpoints"]);
+    }
+
+    #[test]
+    fn external_policy_local() {
+        let local = objects(&json!({"externalTrafficPolicy": "Local"}), &json!({}));
+        let outside = case(&local, "a", AddressKind::LoadBalancer, client(Origin::External, "203.0.113.7"), &["1 endpoint"]);
+        assert_eq!(outside.masquerade("10.244.1.5:8080".parse().unwrap()), Masquerade::MustNot);
+        case(&local, "a", AddressKind::LoadBalancer, client(Origin::External, "10.244.3.9"), &["2 endpoints", "1 endpoint"]);
+        let pod = case(&local, "a", AddressKind::LoadBalancer, client(Origin::Pod, "10.244.1.5"), &["2 endpoints", "1 endpoint"]);
+        assert_eq!(pod.masquerade("10.244.1.5:8080".parse().unwrap()), Masquerade::Must);
+        assert_eq!(pod.masquerade("10.244.2.5:8080".parse().unwrap()), Masquerade::MustNot);
+        let none = "dropped: externalTrafficPolicy is Local and no endpoint is on a";
+        case(&local, "c", AddressKind::LoadBalancer, client(Origin::External, "203.0.113.7"), &["not known: the zone of node c is not known, and topology hints depend on it"]);
+        let mut far = local.clone();
+        far.slices.as_mut().unwrap()[0].endpoints.as_mut().unwrap().remove(0);
+        case(&far, "a", AddressKind::LoadBalancer, client(Origin::External, "203.0.113.7"), &[none]);
+        case(&far, "a", AddressKind::NodePort, client(Origin::Node, "0.0.0.0"), &["1 endpoint", "not served: no rule for this address"]);
+        case(&far, "a", AddressKind::LocalhostNodePort, client(Origin::Node, "0.0.0.0"), &["1 endpoint", "not served: no rule for 127.0.0.1"]);
+    }
+
+    #[test]
+    fn nothing_behind_it() {
+        let mut empty = objects(&json!({}), &json!({}));
+        empty.slices = Some(Vec::new());
+        let words = "refused: no endpoint";
+        case(&empty, "a", AddressKind::ClusterIp, client(Origin::Pod, "10.244.1.9"), &[words]);
+        case(&empty, "a", AddressKind::LoadBalancer, client(Origin::External, "203.0.113.7"), &[words]);
+        let leaves = "not served: the packet leaves by the route";
+        case(&empty, "a", AddressKind::LoadBalancer, client(Origin::Node, "0.0.0.0"), &[words, leaves]);
+    }
+
+    #[test]
+    fn another_proxy() {
+        let foreign = objects(&json!({}), &json!({"service.kubernetes.io/service-proxy-name": "mesh"}));
+        let words = "not known: the label service.kubernetes.io/service-proxy-name=mesh leaves it to another proxy than kube-proxy";
+        case(&foreign, "a", AddressKind::ClusterIp, client(Origin::Pod, "10.244.1.9"), &[words]);
+    }
+
+    #[test]
+    fn masquerade_of_local_destinations_is_open() {
+        let plain = objects(&json!({}), &json!({}));
+        let found = case(&plain, "a", AddressKind::LoadBalancer, client(Origin::External, "203.0.113.7"), &["2 endpoints"]);
+        assert_eq!(found.masquerade("10.244.2.5:8080".parse().unwrap()), Masquerade::Must);
+        assert_eq!(found.masquerade("192.0.2.11:8080".parse().unwrap()), Masquerade::Either);
+    }
+}

@@ -7,6 +7,7 @@ pub mod names;
 pub mod nearest;
 pub mod node;
 pub mod paths;
+pub mod port;
 pub mod readiness;
 pub mod resolve;
 pub mod selector;

@@ -5,14 +5,13 @@ use std::fmt;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
-use k8s_openapi::api::core::v1::{Service, ServicePort};
-use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
+use k8s_openapi::api::core::v1::Service;
 
 use crate::collect::snapshot::Objects;
 use crate::report::ObjectRef;
-use crate::walk::packet::Protocol;
 
 use super::names::ServicePortName;
+pub use super::port::{PortView, TargetPort, port_number};
 
 /// Label that hides a Service from kube-proxy, whatever its value (kube-proxy cmd/kube-proxy/app/server.go).
 pub const PROXY_NAME_LABEL: &str = "service.kubernetes.io/service-proxy-name";
@@ -102,74 +101,6 @@ pub enum Ingress<'snap> {
     Proxy(IpAddr),
     /// A name: nothing for kube-proxy.
     Host(&'snap str),
-}
-
-/// One port of a Service.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PortView<'snap> {
-    /// Name; empty when unnamed.
-    pub name: &'snap str,
-    /// port.
-    pub port: u16,
-    /// Protocol; TCP when none is given.
-    pub protocol: Protocol,
-    /// nodePort, when there is one.
-    pub node_port: Option<u16>,
-    /// targetPort; `port` when none is given.
-    pub target: TargetPort<'snap>,
-}
-
-/// targetPort of a Service port.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TargetPort<'snap> {
-    /// A number.
-    Number(u16),
-    /// The name of a container port.
-    Name(&'snap str),
-}
-
-impl fmt::Display for TargetPort<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Number(number) => write!(f, "{number}"),
-            Self::Name(name) => f.write_str(name),
-        }
-    }
-}
-
-impl<'snap> PortView<'snap> {
-    /// The port as kube-proxy reads it; `None` where its number or protocol is none.
-    fn read(port: &'snap ServicePort) -> Option<Self> {
-        let number = port_number(port.port)?;
-        let target = match &port.target_port {
-            Some(IntOrString::String(name)) => match name.parse::<u16>() {
-                Ok(number) => TargetPort::Number(number),
-                Err(_) => TargetPort::Name(name),
-            },
-            Some(IntOrString::Int(target)) => TargetPort::Number(port_number(*target).unwrap_or(number)),
-            None => TargetPort::Number(number),
-        };
-        Some(Self {
-            name: port.name.as_deref().unwrap_or_default(),
-            port: number,
-            protocol: Protocol::parse(port.protocol.as_deref().unwrap_or("TCP"))?,
-            node_port: port.node_port.and_then(port_number),
-            target,
-        })
-    }
-
-    /// `80/tcp`, or `http 80/tcp`.
-    #[must_use]
-    pub fn label(&self) -> String {
-        let number = format!("{}/{}", self.port, self.protocol.as_str());
-        if self.name.is_empty() { number } else { format!("{} {number}", self.name) }
-    }
-}
-
-/// A port number of the API: an i32 that must be 1 to 65535.
-#[must_use]
-pub fn port_number(number: i32) -> Option<u16> {
-    u16::try_from(number).ok().filter(|number| *number != 0)
 }
 
 /// One Service.
@@ -411,4 +342,62 @@ fn ingress_of(object: &Service) -> Vec<Ingress<'_>> {
         }
     }
     found
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn service(spec: &Value, status: &Value) -> Service {
+        let labels = json!({"app": "x"});
+        serde_json::from_value(json!({"metadata": {"name": "web", "namespace": "shop", "labels": labels}, "spec": spec, "status": status}))
+            .unwrap()
+    }
+
+    #[track_caller]
+    fn form(spec: &Value, expected: Form, cluster_ips: usize) {
+        let object = service(spec, &json!({}));
+        let view = ServiceView::new(&object);
+        assert_eq!((view.form, view.cluster_ips.len()), (expected, cluster_ips), "{spec}");
+        assert_eq!(view.not_programmed().is_none(), cluster_ips > 0, "{spec}");
+    }
+
+    #[test]
+    fn forms() {
+        form(&json!({"clusterIP": "10.96.0.1"}), Form::ClusterIp, 1);
+        form(&json!({"clusterIPs": ["10.96.0.1", "fd00::1"], "clusterIP": "10.96.0.1"}), Form::ClusterIp, 2);
+        form(&json!({"clusterIP": "None", "clusterIPs": ["None"]}), Form::Headless, 0);
+        form(&json!({"type": "NodePort", "clusterIP": "10.96.0.1"}), Form::NodePort, 1);
+        form(&json!({"type": "LoadBalancer", "clusterIP": "10.96.0.1"}), Form::LoadBalancer, 1);
+        form(&json!({"type": "ExternalName", "externalName": "x.test"}), Form::ExternalName, 0);
+        form(&json!({"type": "ExternalName", "externalName": "x.test", "clusterIP": "10.96.0.1"}), Form::ExternalName, 0);
+        form(&json!({}), Form::ClusterIp, 0);
+        form(&json!({"clusterIP": "rubbish"}), Form::ClusterIp, 0);
+    }
+
+    #[test]
+    fn outward_fields() {
+        let spec = json!({"type": "LoadBalancer", "clusterIP": "10.96.0.1", "externalTrafficPolicy": "Local", "healthCheckNodePort": 31000,
+            "sessionAffinity": "ClientIP", "loadBalancerSourceRanges": [" 10.0.0.0/8 ", "fd00::/8", "rubbish"], "ports": [{"port": 80}]});
+        let ingress = json!([{"ip": "198.51.100.1"}, {"ip": "198.51.100.2", "ipMode": "Proxy"}, {"hostname": "lb.example.test"},
+            {"ip": "198.51.100.3", "ipMode": "VIP"}]);
+        let object = service(&spec, &json!({"loadBalancer": {"ingress": ingress}}));
+        let view = ServiceView::new(&object);
+        let ips: Vec<String> = view.load_balancer_ips().iter().map(ToString::to_string).collect();
+        assert_eq!(ips, ["198.51.100.1", "198.51.100.3"]);
+        assert_eq!(view.source_ranges_of(Family::V4).len(), 1);
+        assert_eq!((view.external, view.health_check_node_port, view.affinity_seconds), (Policy::Local, Some(31000), Some(10_800)));
+        assert!(view.is_externally_accessible(&view.ports[0], Family::V4));
+        assert!(!view.is_externally_accessible(&view.ports[0], Family::V6));
+    }
+
+    #[test]
+    fn an_external_policy_needs_something_outside() {
+        let policy = |spec: Value| ServiceView::new(&service(&spec, &json!({}))).external;
+        assert_eq!(policy(json!({"clusterIP": "10.96.0.1", "externalTrafficPolicy": "Local"})), Policy::Cluster);
+        assert_eq!(policy(json!({"clusterIP": "10.96.0.1", "externalTrafficPolicy": "Local", "externalIPs": ["192.0.2.1"]})), Policy::Local);
+    }
 }
