@@ -1,52 +1,296 @@
-//! ipsets: until they are read, membership is not known.
+//! ipsets of a node, from `ipset save` or `ipset list`: indexed by name at once, a set's entries read when it is
+//! first asked. Does not know what a set is for.
 
-use std::net::IpAddr;
+mod entry;
+mod matching;
 
-use super::iptables::rule::Side;
-use super::tri::Tri;
-use crate::collect::snapshot::NodeDumps;
+use std::sync::OnceLock;
 
-/// The sets of a node.
-#[derive(Debug)]
-pub struct Sets<'snap>(std::marker::PhantomData<&'snap ()>);
+use rustc_hash::FxHashMap;
 
-/// What of a packet a set may hold.
-#[derive(Debug, Clone, Copy)]
-pub struct Fields<'a> {
-    /// Source.
-    pub src: IpAddr,
-    /// Destination.
-    pub dst: IpAddr,
-    /// Source port.
-    pub sport: Option<u16>,
-    /// Destination port.
-    pub dport: Option<u16>,
-    /// Protocol number.
-    pub protocol: u8,
-    /// Interface that it came in by.
-    pub iif: Option<&'a str>,
-    /// Interface that it leaves by.
-    pub oif: Option<&'a str>,
+use super::links::{Family, read_dump};
+use crate::collect::snapshot::{Completeness, Dump, NodeDumps};
+
+pub use matching::{Membership, SetIface, Fields};
+
+use entry::Entries;
+
+/// All sets of one node.
+#[derive(Debug, Default)]
+pub struct Sets<'snap> {
+    by_name: FxHashMap<&'snap str, Set<'snap>>,
+    /// Why there are none, where nothing was read.
+    missing: Option<&'static str>,
 }
 
-/// Whether a set holds a packet.
+/// One set.
+///
+/// `create KUBE-CLUSTER-IP hash:ip,port family inet hashsize 1024 maxelem 65536 bucketsize 12 initval 0x75e4001b`
 #[derive(Debug)]
-pub struct Membership {
-    /// Whether it does.
-    pub tri: Tri,
-    /// Why that is not known.
-    pub why: Option<String>,
+pub struct Set<'snap> {
+    /// Name, cut by kube-proxy at 31 characters.
+    pub name: &'snap str,
+    /// Dump that it stands in.
+    pub dump: &'snap str,
+    /// Line of its head, from 1.
+    pub line: u32,
+    /// Its type as written: `hash:ip,port`.
+    pub kind: &'snap str,
+    /// Family; `None` for types that have none (`bitmap:port`, `list:set`, `hash:mac`).
+    pub family: Option<Family>,
+    /// What is asked of a packet, in order; `None` for a type that is not known.
+    pub dims: Option<Vec<Dim>>,
+    options: Vec<&'snap str>,
+    /// Lines that hold its entries: first line number, the text, and what an entry begins with.
+    blocks: Vec<Block<'snap>>,
+    /// Whether the list of entries is all of it.
+    whole: Whole,
+    entries: OnceLock<Entries<'snap>>,
+}
+
+/// One part of a set's entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dim {
+    /// An address.
+    Ip,
+    /// A prefix.
+    Net,
+    /// A port, with the protocol in hash types.
+    Port,
+    /// A hardware address.
+    Mac,
+    /// A packet mark.
+    Mark,
+    /// An interface.
+    Iface,
+    /// Another set.
+    Set,
+}
+
+/// Whether all entries of a set are in the dump.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Whole {
+    Yes,
+    No,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Block<'snap> {
+    line: u32,
+    text: &'snap str,
+    style: Style,
+}
+
+/// Where in a listed set a line stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Part {
+    Head,
+    Members,
+}
+
+/// How entries are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Style {
+    /// `add KUBE-CLUSTER-IP 10.96.10.6,tcp:80`.
+    Save,
+    /// `10.96.10.6,tcp:80`, under `Members:`.
+    List,
 }
 
 impl<'snap> Sets<'snap> {
-    /// Reads the sets.
+    /// Reads the dump `ipset-save`, or `ipset-list` where that is not there.
     #[must_use]
-    pub fn read(_: &'snap NodeDumps) -> Self {
-        Self(std::marker::PhantomData)
+    pub fn read(dumps: &'snap NodeDumps) -> Self {
+        let found = ["ipset-save", "ipset-list"].into_iter().find_map(|name| read_dump(dumps, name));
+        let Some((name, dump)) = found else {
+            return Self { missing: Some("the node's ipsets were not read"), ..Self::default() };
+        };
+        Self::parse(name, dump)
     }
-    /// Whether a set holds it.
+
+    /// Reads one dump, in either form.
     #[must_use]
-    pub fn contains(&self, _: &str, _: &[Side], _: &Fields<'_>) -> Membership {
-        Membership { tri: Tri::Unknown, why: None }
+    pub fn parse(name: &'snap str, dump: &'snap Dump) -> Self {
+        let whole = match dump.complete {
+            Completeness::Cut | Completeness::Fragment => Whole::No,
+            Completeness::Whole | Completeness::Unknown => Whole::Yes,
+        };
+        let mut sets = Self::default();
+        let mut at = 0;
+        // The set that the last line was an entry of, and the one that is being listed.
+        let mut last: Option<&'snap str> = None;
+        let mut listed: Option<(&'snap str, Part)> = None;
+        for (number, line) in dump.text.split_inclusive('\n').enumerate() {
+            let (range, number) = (at..at + line.len(), u32::try_from(number).unwrap_or(u32::MAX).saturating_add(1));
+            at = range.end;
+            let line = line.trim_end();
+            if let Some(head) = line.strip_prefix("create ").or_else(|| line.strip_prefix("-N ")) {
+                let mut words = head.split_ascii_whitespace();
+                let (Some(set), Some(kind)) = (words.next(), words.next()) else { continue };
+                sets.by_name.insert(set, Set::new(set, name, number, kind, words.collect(), whole));
+                (last, listed) = (None, None);
+            } else if let Some(rest) = line.strip_prefix("add ").or_else(|| line.strip_prefix("-A ")) {
+                let Some(set) = rest.split_ascii_whitespace().next() else { continue };
+                sets.add_line(set, last, dump, range, number, Style::Save);
+                (last, listed) = (Some(set), None);
+            } else if let Some(set) = line.strip_prefix("Name: ") {
+                let set = set.trim();
+                // A terse list has no `Members:`, so its entries are not known.
+                sets.by_name.insert(set, Set::new(set, name, number, "", Vec::new(), Whole::No));
+                (last, listed) = (None, Some((set, Part::Head)));
+            } else if let Some((set, part)) = listed {
+                match part {
+                    Part::Head => {
+                        if let Some(found) = sets.by_name.get_mut(set)
+                            && found.read_head(line, whole) == Part::Members
+                        {
+                            listed = Some((set, Part::Members));
+                        }
+                    }
+                    Part::Members if line.is_empty() => {}
+                    Part::Members => {
+                        sets.add_line(set, last, dump, range, number, Style::List);
+                        last = Some(set);
+                    }
+                }
+            }
+        }
+        sets
+    }
+
+    fn add_line(
+        &mut self,
+        name: &'snap str,
+        last: Option<&'snap str>,
+        dump: &'snap Dump,
+        range: std::ops::Range<usize>,
+        line: u32,
+        style: Style,
+    ) {
+        let Some(set) = self.by_name.get_mut(name) else { return };
+        let from = dump.text.as_ptr().addr();
+        // Lines of one set that follow one another are one block.
+        if last == Some(name)
+            && let Some(block) = set.blocks.last_mut()
+            && block.style == style
+        {
+            let start = block.text.as_ptr().addr() - from;
+            block.text = dump.text.get(start..range.end).unwrap_or_default();
+        } else {
+            let text = dump.text.get(range).unwrap_or_default();
+            set.blocks.push(Block { line, text, style });
+        }
+    }
+
+    /// A set by name.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&Set<'snap>> {
+        self.by_name.get(name)
+    }
+
+    /// Every set, in no order.
+    pub fn iter(&self) -> impl Iterator<Item = &Set<'snap>> {
+        self.by_name.values()
+    }
+
+    /// Why a set is not there.
+    fn why_missing(&self, name: &str) -> String {
+        self.missing.map_or_else(|| format!("there is no ipset `{name}` in the dump"), ToOwned::to_owned)
     }
 }
+
+impl<'snap> Set<'snap> {
+    fn new(name: &'snap str, dump: &'snap str, line: u32, kind: &'snap str, options: Vec<&'snap str>, whole: Whole) -> Self {
+        let mut set = Self {
+            name,
+            dump,
+            line,
+            kind,
+            family: None,
+            dims: None,
+            options,
+            blocks: Vec::new(),
+            whole,
+            entries: OnceLock::new(),
+        };
+        set.settle();
+        set
+    }
+
+    /// One line of the head of a listed set.
+    fn read_head(&mut self, line: &'snap str, whole: Whole) -> Part {
+        match line.split_once(':').map_or((line, ""), |(field, value)| (field, value.trim())) {
+            ("Type", kind) => self.kind = kind,
+            ("Header", header) => self.options = header.split_ascii_whitespace().collect(),
+            ("Members", _) => {
+                self.whole = whole;
+                self.settle();
+                return Part::Members;
+            }
+            _ => {}
+        }
+        self.settle();
+        Part::Head
+    }
+
+    /// Derives dims and family from the head.
+    fn settle(&mut self) {
+        self.dims = self.kind.split_once(':').and_then(|(_, dims)| dims.split(',').map(read_dim).collect());
+        let named = match self.option("family") {
+            Some("inet") => Some(Family::V4),
+            Some("inet6") => Some(Family::V6),
+            Some(_) | None => None,
+        };
+        // `hash` types print their family; bitmaps of addresses are IPv4 only.
+        self.family = match self.kind {
+            "bitmap:ip" | "bitmap:ip,mac" => Some(Family::V4),
+            kind if kind.starts_with("hash:") && kind != "hash:mac" => Some(named.unwrap_or(Family::V4)),
+            _ => None,
+        };
+    }
+
+    /// The value of an option of its head: `family inet`.
+    #[must_use]
+    pub fn option(&self, name: &str) -> Option<&'snap str> {
+        let at = self.options.iter().position(|word| *word == name)?;
+        self.options.get(at + 1).copied()
+    }
+
+    /// Its entries, read when first asked.
+    fn entries(&self) -> &Entries<'snap> {
+        self.entries.get_or_init(|| Entries::read(self))
+    }
+
+    /// How many entries the dump holds.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.entries().len()
+    }
+
+    /// Whether the dump holds no entry.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Entries as they are written (`10.96.10.6,tcp:80`), with their lines.
+    pub fn members(&self) -> impl Iterator<Item = (u32, &'snap str)> {
+        entry::lines(self).map(|(line, text)| (line, text.split_ascii_whitespace().next().unwrap_or_default()))
+    }
+}
+
+fn read_dim(text: &str) -> Option<Dim> {
+    Some(match text {
+        "ip" => Dim::Ip,
+        "net" => Dim::Net,
+        "port" => Dim::Port,
+        "mac" => Dim::Mac,
+        "mark" => Dim::Mark,
+        "iface" => Dim::Iface,
+        "set" => Dim::Set,
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests;

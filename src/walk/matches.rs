@@ -8,6 +8,7 @@ use crate::dataplane::iptables::net::Ports;
 use crate::dataplane::iptables::rule::{
     CtStates, Direction, Limit, Match, Not, Physdev, RecentAction, Rpfilter, Rule, Side, Test,
 };
+use crate::dataplane::ipset::SetIface;
 use crate::dataplane::links::{self, AddrType, Ingress, RouteKey};
 use crate::dataplane::plane::Plane;
 use crate::dataplane::tri::Tri;
@@ -252,8 +253,9 @@ impl<'snap> State<'snap> {
             sport: self.sport,
             dport: Some(self.dport),
             protocol: self.protocol_number(),
-            iif: self.iif.name(),
-            oif: self.oif.name(),
+            iif: set_iface(self.iif),
+            oif: set_iface(self.oif),
+            mark: (self.mark.known == u32::MAX).then_some(self.mark.value),
         };
         let membership = plane.sets().contains(name, sides, &fields);
         tri(membership.tri, || membership.why.clone().unwrap_or_else(|| format!("ipset {name} is not in the input")))
@@ -329,5 +331,14 @@ fn interface(iface: Iface<'_>, pattern: &str) -> Answer {
         (Iface::Known(name), Some(prefix)) => name.starts_with(prefix).into(),
         (Iface::Known(name), None) => (name == pattern).into(),
         (Iface::Unknown, _) => Answer::Unknown("the interface is not known".into()),
+    }
+}
+
+/// As sets see an interface.
+fn set_iface(iface: Iface<'_>) -> SetIface<'_> {
+    match iface {
+        Iface::None => SetIface::Absent,
+        Iface::Known(name) => SetIface::Named(name),
+        Iface::Unknown => SetIface::Unknown,
     }
 }
