@@ -16,7 +16,7 @@ use crate::report::{
 use crate::walk::packet::Protocol;
 
 use super::node::{NodeResult, Question, node_of_client};
-use super::{Context, behind, issues, mismatch, node_checks};
+use super::{Context, backends, behind, chain_graph, doubled, issues, leftovers, local_detection, mismatch, node_port};
 
 /// Answers a question from what was read.
 ///
@@ -165,8 +165,27 @@ fn of_service<'snap>(
     }));
     for result in results.iter().filter(|result| result.mode.kind.is_walked()) {
         report.findings.extend(mismatch::findings(&chosen.view, result));
-        report.findings.extend(node_checks::findings(objects, Some(&chosen.view), result));
+        report.findings.extend(of_node(objects, chosen, result));
     }
+    for result in results {
+        report.findings.extend([backends::mixed_backends(result), backends::leftover_mode_rules(result), backends::mode_mismatch(result)].concat());
+    }
+}
+
+/// What a node's rules say beside the paths.
+fn of_node(objects: &Objects, chosen: &Chosen<'_>, node: &NodeResult<'_>) -> Vec<Finding> {
+    let service = &chosen.view;
+    let asked = |ip| chosen.only == Some(ip) || chosen.node.is_some();
+    [
+        leftovers::former_addresses(service, node),
+        leftovers::deleted_services(objects, service, node),
+        doubled::duplicated_rules(node),
+        local_detection::cluster_cidr_wrong(objects, service, node),
+        local_detection::no_local_detection(objects, service, node),
+        chain_graph::undefined_chain(node),
+        node_port::address_not_served(service, node, &asked),
+    ]
+    .concat()
 }
 
 /// The nodes that are asked: those of the question, or of its client, or all that were read.
@@ -202,7 +221,7 @@ fn leftover(snapshot: &Snapshot, query: &Query) -> Option<Report> {
     for (node, dumps) in &snapshot.nodes {
         let view = NodeView::find(&snapshot.objects, node);
         let plane = crate::dataplane::plane::Plane::new(node, dumps, &view.addresses);
-        let found = node_checks::rules_of_name(&plane, namespace, name);
+        let found = leftovers::rules_of_name(&plane, namespace, name);
         if !found.is_empty() {
             let mut finding = Finding::new(
                 Code::RulesForDeletedService,

@@ -2,24 +2,27 @@
 
 mod addresses;
 mod analyze;
+mod backends;
 mod behind;
-pub mod clients;
-#[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 mod cases;
+mod chain_graph;
+pub mod clients;
 pub mod code;
 pub mod compare;
 pub mod context;
 mod deletion;
+mod doubled;
 mod endpoints;
 mod external_name;
 mod issues;
+mod leftovers;
 mod load_balancer;
+mod local_detection;
 mod meaning;
 mod mismatch;
 pub mod mode;
 pub mod node;
-mod node_checks;
+mod node_port;
 pub mod outcome;
 pub mod packet;
 mod policy;

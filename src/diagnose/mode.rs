@@ -86,7 +86,8 @@ fn among(plane: &Plane<'_>, families: &[Family]) -> Mode {
     let loaded = || families.iter().flat_map(|family| &plane.rules(*family).rulesets);
     if let Some((table, at)) = crate::dataplane::nft::outline::kube_proxy_table(plane.dumps) {
         // Old iptables rules may stay beside it; they are told of as leftovers.
-        if !loaded().any(serves) || table {
+        let said = plane.dumps.dumps.get(super::backends::PROXY_MODE).map(|dump| dump.text.trim());
+        if !loaded().any(serves) || (table && said != Some("iptables")) {
             return Mode { kind: ModeKind::Nftables, evidence: Some(line(plane.node, at)) };
         }
     }

@@ -62,6 +62,21 @@ impl Net {
         }
     }
 
+    /// Whether it is of IPv4.
+    #[must_use]
+    pub const fn is_v4(&self) -> bool {
+        matches!(self, Self::V4 { .. })
+    }
+
+    /// Its first address.
+    #[must_use]
+    pub fn network(&self) -> Option<IpAddr> {
+        Some(match *self {
+            Self::V4 { addr, .. } => IpAddr::V4(addr.into()),
+            Self::V6 { addr, .. } => IpAddr::V6(addr.into()),
+        })
+    }
+
     /// The one address that it is, if it is one.
     #[must_use]
     pub fn host(&self) -> Option<IpAddr> {
