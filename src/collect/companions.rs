@@ -95,7 +95,7 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn pod(namespace: &str, name: &str, labels: serde_json::Value, host: bool) -> Pod {
+    fn pod(namespace: &str, name: &str, labels: &serde_json::Value, host: bool) -> Pod {
         serde_json::from_value(json!({
             "metadata": {"namespace": namespace, "name": name, "labels": labels},
             "spec": {"nodeName": "a", "hostNetwork": host, "containers": []},
@@ -106,15 +106,15 @@ mod tests {
 
     #[test]
     fn proxies_and_one_client_are_kept() {
-        let mut objects = Objects { pods: Some(vec![pod("shop", "web-1", json!({}), false)]), ..Objects::default() };
+        let mut objects = Objects { pods: Some(vec![pod("shop", "web-1", &json!({}), false)]), ..Objects::default() };
         let pods = vec![
-            pod("kube-system", "kube-proxy-abc", json!({}), true),
-            pod("kube-system", "agent-x", json!({"k8s-app": "cilium"}), true),
-            pod("kube-system", "gke-y", json!({"component": "kube-proxy"}), true),
-            pod("default", "a-stranger", json!({}), false),
-            pod("shop", "zzz", json!({}), false),
-            pod("shop", "web-1", json!({}), false),
-            pod("shop", "host", json!({}), true),
+            pod("kube-system", "kube-proxy-abc", &json!({}), true),
+            pod("kube-system", "agent-x", &json!({"k8s-app": "cilium"}), true),
+            pod("kube-system", "gke-y", &json!({"component": "kube-proxy"}), true),
+            pod("default", "a-stranger", &json!({}), false),
+            pod("shop", "zzz", &json!({}), false),
+            pod("shop", "web-1", &json!({}), false),
+            pod("shop", "host", &json!({}), true),
         ];
         take(&mut objects, "shop", "a", pods);
         let names = |list: &Option<Vec<Pod>>| list.iter().flatten().filter_map(|pod| pod.metadata.name.clone()).collect::<Vec<_>>();

@@ -181,12 +181,12 @@ impl Ledger {
         // The job controller sets this label on the pod (kubernetes pkg/controller/job, `LegacyJobNameLabel`).
         let ours = ListParams::default().labels(&format!("job-name={}", plan.name));
         let began = Instant::now();
-        let mut last = State::Absent;
+        let mut seen = State::Absent;
         while began.elapsed() < self.limits.pod_start {
             match timeout(self.limits.request, pods.list(&ours)).await {
                 Ok(Ok(list)) => {
-                    last = list.items.first().map_or(State::Absent, |pod| state(pod));
-                    match &last {
+                    seen = list.items.first().map_or(State::Absent, state);
+                    match &seen {
                         State::Running(pod) => {
                             return Ok(Place { namespace: plan.namespace.clone(), pod: pod.clone(), container: CONTAINER.to_owned() });
                         }
@@ -204,7 +204,7 @@ impl Ledger {
             }
             sleep(LOOK).await;
         }
-        Err(self.not_started(plan, last).await)
+        Err(self.not_started(plan, seen).await)
     }
 
     async fn not_started(&self, plan: &Plan, state: State) -> Gap {
@@ -214,6 +214,11 @@ impl Ledger {
                 Code::CollectorImagePull,
                 format!("node {node} cannot get the image {}: {why}", plan.image),
                 "give --image one that the node has or can pull (--image-pull-secret), or --via kube-proxy".to_owned(),
+            ),
+            State::Hopeless(Trouble::Start, why) if why.contains("executable file not found") => (
+                Code::ToolMissingOrCrashed,
+                format!("the image {} has not what the debug pod runs: {why}", plan.image),
+                "give --image one with a shell, sleep and cat beside the tools".to_owned(),
             ),
             State::Hopeless(Trouble::Start, why) => (
                 Code::CollectorUnschedulable,
@@ -352,31 +357,31 @@ mod tests {
     use super::*;
     use serde_json::{Value, json};
 
-    fn pod(status: Value) -> Pod {
+    fn pod(status: &Value) -> Pod {
         serde_json::from_value(json!({"metadata": {"name": "p"}, "spec": {"containers": []}, "status": status})).unwrap()
     }
 
-    fn with_container(state: Value) -> Pod {
-        pod(json!({"phase": "Pending", "startTime": "2026-11-21T07:00:00Z", "containerStatuses": [
+    fn with_container(state: &Value) -> Pod {
+        pod(&json!({"phase": "Pending", "startTime": "2026-11-21T07:00:00Z", "containerStatuses": [
             {"name": CONTAINER, "image": "i", "imageID": "", "ready": false, "restartCount": 0, "state": state}]}))
     }
 
     #[test]
     fn how_far_a_pod_has_come() {
-        assert_eq!(state(&pod(json!({"phase": "Pending"}))), State::Untouched);
-        assert!(matches!(state(&pod(json!({"phase": "Pending", "startTime": "2026-11-21T07:00:00Z"}))), State::Starting(_)));
-        assert!(matches!(state(&with_container(json!({"waiting": {"reason": "ContainerCreating"}}))), State::Starting(_)));
-        assert_eq!(state(&with_container(json!({"running": {"startedAt": "2026-11-21T07:00:00Z"}}))), State::Running("p".into()));
+        assert_eq!(state(&pod(&json!({"phase": "Pending"}))), State::Untouched);
+        assert!(matches!(state(&pod(&json!({"phase": "Pending", "startTime": "2026-11-21T07:00:00Z"}))), State::Starting(_)));
+        assert!(matches!(state(&with_container(&json!({"waiting": {"reason": "ContainerCreating"}}))), State::Starting(_)));
+        assert_eq!(state(&with_container(&json!({"running": {"startedAt": "2026-11-21T07:00:00Z"}}))), State::Running("p".into()));
         assert!(matches!(
-            state(&with_container(json!({"waiting": {"reason": "ErrImagePull", "message": "not found"}}))),
+            state(&with_container(&json!({"waiting": {"reason": "ErrImagePull", "message": "not found"}}))),
             State::Hopeless(Trouble::Image, why) if why == "ErrImagePull not found"
         ));
         assert!(matches!(
-            state(&with_container(json!({"terminated": {"exitCode": 1, "reason": "StartError"}}))),
+            state(&with_container(&json!({"terminated": {"exitCode": 1, "reason": "StartError"}}))),
             State::Hopeless(Trouble::Start, _)
         ));
         assert!(matches!(
-            state(&pod(json!({"phase": "Failed", "reason": "OutOfpods", "message": "too many"}))),
+            state(&pod(&json!({"phase": "Failed", "reason": "OutOfpods", "message": "too many"}))),
             State::Hopeless(Trouble::Start, why) if why == "OutOfpods too many"
         ));
     }

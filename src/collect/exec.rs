@@ -194,23 +194,23 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn case(body: &str, expected: End) {
-        assert_eq!(ending(body.as_bytes()), expected, "{body}");
+    fn case(body: &str, expected: &End) {
+        assert_eq!(&ending(body.as_bytes()), expected, "{body}");
     }
 
     #[test]
     fn endings() {
-        case(r#"{"metadata":{},"status":"Success"}"#, End::Exit(0));
+        case(r#"{"metadata":{},"status":"Success"}"#, &End::Exit(0));
         case(
             r#"{"metadata":{},"status":"Failure","message":"command terminated with non-zero exit code","reason":"NonZeroExitCode","details":{"causes":[{"reason":"ExitCode","message":"2"}]}}"#,
-            End::Exit(2),
+            &End::Exit(2),
         );
         case(
             r#"{"status":"Failure","message":"OCI runtime exec failed: no such file","reason":"InternalError","code":500}"#,
-            End::Failed("OCI runtime exec failed: no such file".into()),
+            &End::Failed("OCI runtime exec failed: no such file".into()),
         );
-        case(r#"{"status":"Fail"#, End::Broken);
-        case("", End::Broken);
+        case(r#"{"status":"Fail"#, &End::Broken);
+        case("", &End::Broken);
     }
 
     #[test]

@@ -44,6 +44,10 @@ pub async fn collect(config: &CollectConfig, query: &Query) -> Result<Snapshot> 
         // there is no such Service: the nearest names are all that is told
         nodes.clear();
     }
+    if is_alias(&found) {
+        // an alias in DNS leaves nothing on a node: no pod is made for nothing
+        nodes.clear();
+    }
     let rows: Vec<Row> = TABLE.iter().filter(|row| row.when == When::Always).copied().collect();
     let services = found.services.clone();
     finish(config, &reader, found, &services, (&nodes, &namespace), &rows, began).await
@@ -145,9 +149,9 @@ async fn finish(
     services: &[Name],
     (nodes, namespace): (&[String], &str),
     rows: &[Row],
-    began: Option<String>,
+    began: String,
 ) -> Result<Snapshot> {
-    let mut snapshot = Snapshot { from: began, kubernetes: found.kubernetes.take(), ..Snapshot::default() };
+    let mut snapshot = Snapshot { from: Some(began), kubernetes: found.kubernetes.take(), ..Snapshot::default() };
     if !nodes.is_empty() {
         companions::read(reader, &mut found.objects, namespace, nodes).await;
         config.say.line(format!("reading {}: {}", nodes.join(", "), found.chosen.why));
@@ -172,7 +176,7 @@ async fn finish(
     snapshot.nodes_why = (!nodes.is_empty()).then_some(found.chosen.why);
     snapshot.objects = found.objects;
     snapshot.gaps = found.gaps;
-    snapshot.to = now();
+    snapshot.to = Some(now());
     Ok(snapshot)
 }
 
@@ -202,10 +206,19 @@ fn is_read(found: &Found, (namespace, name): &Name) -> bool {
     super::lookup::has(&found.objects, namespace, name)
 }
 
+/// Whether every Service in question is of type ExternalName.
+fn is_alias(found: &Found) -> bool {
+    let mut kinds = found.services.iter().filter_map(|name| {
+        let service = found.objects.services().iter().find(|service| super::lookup::name_of(service) == *name)?;
+        Some(service.spec.as_ref()?.type_.as_deref() == Some("ExternalName"))
+    });
+    kinds.next() == Some(true) && kinds.all(|alias| alias)
+}
+
 fn request_limit(config: &CollectConfig) -> std::time::Duration {
     config.kube.request_timeout.unwrap_or(config.limits.request)
 }
 
-fn now() -> Option<String> {
-    Some(jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string())
+fn now() -> String {
+    jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }

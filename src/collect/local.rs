@@ -38,7 +38,7 @@ pub async fn read(rows: &[Row], whole: Duration) -> Result<Reading> {
         }
         drop(input.take());
         if let Some(output) = &mut output {
-            let mut part = [0; 1 << 16];
+            let mut part = vec![0; 1 << 16];
             loop {
                 let read = output.read(&mut part).await?;
                 match part.get(..read) {

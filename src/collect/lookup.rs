@@ -8,7 +8,7 @@ use k8s_openapi::api::core::v1::{Pod, Service};
 use super::snapshot::Objects;
 
 /// A Service's namespace and name.
-pub type Name = (String, String);
+pub(super) type Name = (String, String);
 
 /// Whether the Service was read.
 pub(super) fn has(objects: &Objects, namespace: &str, name: &str) -> bool {

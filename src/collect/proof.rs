@@ -182,13 +182,13 @@ impl Judge<'_> {
 
     /// Sets are needed where rules ask for them.
     fn sets(&self, gaps: &mut Vec<Gap>) {
+        const LOST: &str = "what rules with --match-set match";
         let used = ["iptables-save", "ip6tables-save", "iptables-legacy-save", "ip6tables-legacy-save"]
             .iter()
             .any(|name| self.dump(name).is_some_and(|dump| memchr::memmem::find(dump.text.as_bytes(), b"--match-set ").is_some()));
         if !used {
             return;
         }
-        const LOST: &str = "what rules with --match-set match";
         self.failure("ipset-save", LOST, gaps);
         if self.is_missing("ipset-save") {
             gaps.push(self.tool(format!("there is no ipset to read {} with", self.node), LOST));
