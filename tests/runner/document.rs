@@ -28,6 +28,18 @@ pub(crate) fn short(report: &Report) -> String {
     out
 }
 
+/// A document without the hops.
+pub(crate) fn without_hops(document: &str) -> String {
+    let mut value: Value = serde_json::from_str(document).unwrap();
+    for outcome in value["traces"].as_array_mut().unwrap().iter_mut().flat_map(|trace| trace["outcomes"].as_array_mut().unwrap()) {
+        outcome.as_object_mut().unwrap().remove("hops");
+    }
+    let mut out = String::new();
+    write(&mut out, &value, 0);
+    out.push('\n');
+    out
+}
+
 /// `prerouting nat KUBE-SERVICES (iptables-save:41) jump KUBE-SVC-… : what it means`
 fn hop_text(hop: &Value) -> String {
     let text = |key: &str| hop[key].as_str().unwrap_or_default();
