@@ -24,7 +24,7 @@ fn main() -> ExitCode {
     let t = std::time::Instant::now();
     let mut w = topology::World::make(0);
     println!("made in {:?}", t.elapsed());
-    let mut sets = matrix::sets();
+    let mut sets = matrix::sets(); for e in std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/kernel_truth/sets")).unwrap().flatten() { let p = e.path(); sets.push(case::RuleSet::parse(p.file_stem().unwrap().to_str().unwrap(), &std::fs::read_to_string(&p).unwrap())); }
     for arg in std::env::args().skip(1) {
         if arg.ends_with(".rules") { sets = vec![case::RuleSet::parse(&arg, &std::fs::read_to_string(&arg).unwrap())]; } else {
          sets.retain(|s| s.name.contains(&arg));}

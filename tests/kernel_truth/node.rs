@@ -8,7 +8,12 @@ use svc_trace::collect::snapshot::{Completeness, Dump, NodeDumps};
 use crate::case::{Backend, RuleSet};
 use crate::topology::{World, feed, run};
 
-const EMPTY: &str = "*raw\nCOMMIT\n*mangle\nCOMMIT\n*nat\nCOMMIT\n*filter\nCOMMIT\n*security\nCOMMIT\n";
+/// Nothing, and every policy ACCEPT: the legacy tables keep a policy that is not named.
+const EMPTY: &str = "*raw\n:PREROUTING ACCEPT\n:OUTPUT ACCEPT\nCOMMIT\n\
+    *mangle\n:PREROUTING ACCEPT\n:INPUT ACCEPT\n:FORWARD ACCEPT\n:OUTPUT ACCEPT\n:POSTROUTING ACCEPT\nCOMMIT\n\
+    *nat\n:PREROUTING ACCEPT\n:INPUT ACCEPT\n:OUTPUT ACCEPT\n:POSTROUTING ACCEPT\nCOMMIT\n\
+    *filter\n:INPUT ACCEPT\n:FORWARD ACCEPT\n:OUTPUT ACCEPT\nCOMMIT\n\
+    *security\n:INPUT ACCEPT\n:FORWARD ACCEPT\n:OUTPUT ACCEPT\nCOMMIT\n";
 
 /// Loads a rule set into one backend. What was there before is gone.
 pub(crate) fn load(world: &World, set: &RuleSet, backend: Backend) {
