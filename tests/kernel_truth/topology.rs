@@ -3,11 +3,12 @@
 //! is what the node did. Removed again when dropped.
 
 use std::io::{BufRead, BufReader, Write};
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::time::{Duration, Instant};
 
 use crate::agent::{Orders, Seen, Shot};
-use crate::case::Place;
+use crate::case::{Place, Proto};
 
 /// Name of every namespace made here begins so, then the process id.
 const PREFIX: &str = "svctrace-";
@@ -66,7 +67,26 @@ impl World {
             let agent = Agent::start(&world.name(name), &Orders { addresses });
             world.agents.push(agent);
         }
+        world.settle();
         world
+    }
+
+    /// Neighbours are found and links are up once everybody hears from everybody.
+    fn settle(&mut self) {
+        let targets = ["10.244.1.5", "10.244.1.6", "203.0.113.7", "10.96.0.10", "192.168.50.11", "192.168.50.1"];
+        let targets6 = ["fd00:244:0:1::5", "fd00:244:0:1::6", "2001:db8::7", "fd00:96::a", "fd00:50::11", "fd00:50::1"];
+        let shots: Vec<(Place, Shot)> = [Place::Node, Place::Pod, Place::Client, Place::Remote]
+            .into_iter()
+            .flat_map(|place| addresses(&targets).into_iter().chain(addresses(&targets6)).map(move |ip| (place, ip)))
+            .map(|(place, ip)| {
+                let to = SocketAddr::new(ip, 80);
+                (place, Shot { proto: Proto::Udp, from: None, from_port: None, to, tries: 1, wait_ms: 300 })
+            })
+            .collect();
+        let deadline = Instant::now() + Duration::from_secs(15);
+        while self.fire(&shots).into_iter().flatten().any(|seen| !matches!(seen, Seen::Answer(..))) {
+            assert!(Instant::now() < deadline, "the namespaces do not reach each other");
+        }
     }
 
     /// Full name of a namespace.
