@@ -54,7 +54,9 @@ impl Backend {
 pub(crate) enum Decides {
     /// It must.
     Yes,
-    /// The rule set holds something that is not known: it must say that it cannot tell.
+    /// Something that is not known stands in the set, and may or may not matter.
+    Maybe,
+    /// Something that is not known decides: it must say that it cannot tell.
     No,
 }
 

@@ -76,8 +76,8 @@ pub(crate) fn compare(aim: &Aim, outcomes: &[Outcome<'_>], seen: &[Seen]) -> Res
     match (aim.decides, undecided) {
         (Decides::Yes, true) => return Err("the walk does not decide what the kernel does".to_owned()),
         (Decides::No, false) => return Err("the walk decides what it cannot know".to_owned()),
-        (Decides::No, true) => return undecided_holds(aim, outcomes, seen),
-        (Decides::Yes, false) => {}
+        (Decides::No | Decides::Maybe, true) => return undecided_holds(aim, outcomes, seen),
+        (Decides::Yes | Decides::Maybe, false) => {}
     }
     let total: f64 = outcomes.iter().map(|way| way.share).sum();
     if (total - 1.0).abs() > 1e-6 {
@@ -157,7 +157,9 @@ fn rejection(aim: &Aim, with: &str) -> Sight {
         "icmp6-adm-prohibited" | "icmp6-policy-fail" | "icmp6-reject-route" => (EACCES, true),
         _ => (ECONNREFUSED, true),
     };
-    if fatal || aim.proto == Proto::Tcp { Sight::Refused(vec![code]) } else { Sight::Lost(vec![code, EPERM]) }
+    // A TCP connect over IPv6 was seen to go on in spite of ICMPv6 errors (Linux 6.18).
+    let deaf = aim.to.is_ipv6() && aim.proto == Proto::Tcp && with != "tcp-reset";
+    if !deaf && (fatal || aim.proto == Proto::Tcp) { Sight::Refused(vec![code]) } else { Sight::Lost(vec![code, EPERM]) }
 }
 
 /// What happens at the address where the node lets the packet go.

@@ -1,14 +1,41 @@
 //! Kernel truth: loads rule sets into network namespaces, sends real connections through them, and compares what
-//! came of each with what the walk says. Needs root, `ip`, `nsenter`, `ipset`, `conntrack` and both kinds of iptables;
-//! without them it says so and is skipped, or fails where `SVC_TRACE_REQUIRE` names `netns`.
+//! came of each with what the walk says. Needs root and the tools named below; without them it says so and is skipped,
+//! or fails where `SVC_TRACE_REQUIRE` names `netns`. Arguments choose rule sets by a part of their name.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "tests"
+)]
 
 mod agent;
 mod case;
+mod compare;
+mod generate;
 mod matrix;
 mod node;
+mod shoot;
 mod topology;
 
-use std::process::ExitCode;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::process::{Command, ExitCode, Stdio};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
+
+use case::{Backend, RuleSet};
+use shoot::Pair;
+use topology::World;
+
+const TOOLS: &[&str] = &[
+    "ip", "nsenter", "sysctl", "ipset", "conntrack", "nft", "iptables-nft-restore", "ip6tables-nft-restore",
+    "iptables-legacy-restore", "ip6tables-legacy-restore",
+];
+/// What a whole run must come to at least: rule sets, pairs of a rule set and a packet, pairs of generated rule sets.
+const LEAST: (usize, usize, usize) = (40, 200, 100);
 
 fn main() -> ExitCode {
     if std::env::var_os(topology::AGENT).is_some() {
@@ -20,32 +47,89 @@ fn main() -> ExitCode {
             }
         };
     }
+    if let Some(lacks) = lacks() {
+        let required = std::env::var("SVC_TRACE_REQUIRE").is_ok_and(|list| list.split(',').any(|word| word == "netns"));
+        println!("kernel_truth: {}: {lacks}", if required { "FAILED" } else { "skipped" });
+        return if required { ExitCode::FAILURE } else { ExitCode::SUCCESS };
+    }
     topology::sweep();
-    let t = std::time::Instant::now();
-    let mut w = topology::World::make(0);
-    println!("made in {:?}", t.elapsed());
-    let mut sets = matrix::sets(); for e in std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/kernel_truth/sets")).unwrap().flatten() { let p = e.path(); sets.push(case::RuleSet::parse(p.file_stem().unwrap().to_str().unwrap(), &std::fs::read_to_string(&p).unwrap())); }
-    for arg in std::env::args().skip(1) {
-        if arg.ends_with(".rules") { sets = vec![case::RuleSet::parse(&arg, &std::fs::read_to_string(&arg).unwrap())]; } else {
-         sets.retain(|s| s.name.contains(&arg));}
+    let filters: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
+    let sets: Vec<RuleSet> = rule_sets()
+        .into_iter()
+        .filter(|set| filters.is_empty() || filters.iter().any(|part| set.name.contains(part)))
+        .collect();
+    let start = Instant::now();
+    let pairs = run(&sets);
+    let failed: Vec<&Pair> = pairs.iter().filter(|pair| pair.wrong.is_some()).collect();
+    for pair in failed.iter().take(20) {
+        println!("{}", pair.report);
     }
-        for set in sets { for &b in &set.backends {
-            let t = std::time::Instant::now();
-            let was = node::settings(&w, &set);
-            node::load(&w, &set, b);
-            let d = node::collect(&w, b);
-            let shots: Vec<_> = set.packets.iter().map(|aim| (aim.place, agent::Shot { proto: aim.proto, from: aim.from, from_port: aim.from_port, to: aim.to, tries: if aim.from_port.is_some() {1} else {4}, wait_ms: 500 })).collect();
-            let seens = w.fire(&shots);
-            println!("{} {b:?} {:?}", set.name, t.elapsed());
-            for (aim, mut seen) in set.packets.iter().zip(seens) {
-                seen.sort();
-                let mut c: Vec<(agent::Seen, usize)> = vec![];
-                for s in seen { match c.last_mut() { Some((l, n)) if *l == s => *n += 1, _ => c.push((s, 1)) } }
-                println!("  {aim}: {c:?}");
+    let generated = pairs.iter().filter(|pair| pair.set.starts_with("seed-")).count();
+    println!(
+        "kernel_truth: {} pairs over {} rule sets ({generated} of generated ones), {} failed, in {:.0?}",
+        pairs.len(),
+        sets.len(),
+        failed.len(),
+        start.elapsed()
+    );
+    let enough = (sets.len(), pairs.len(), generated) >= LEAST || !filters.is_empty();
+    if enough && failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// All rule sets: those written by hand, the matches both ways, the generated ones.
+fn rule_sets() -> Vec<RuleSet> {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/kernel_truth/sets");
+    let mut files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    let written = files.into_iter().map(|path| {
+        let name = path.file_stem().unwrap().to_string_lossy().into_owned();
+        RuleSet::parse(&name, &std::fs::read_to_string(&path).unwrap())
+    });
+    written.chain(matrix::sets()).chain(generate::SEEDS.map(generate::set)).collect()
+}
+
+/// Runs every rule set in its backends, each backend in two worlds of its own.
+fn run(sets: &[RuleSet]) -> Vec<Pair> {
+    let pairs = Mutex::new(Vec::new());
+    let worlds = AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        for backend in [Backend::Nft, Backend::Legacy] {
+            let jobs: Vec<&RuleSet> = sets.iter().filter(|set| set.backends.contains(&backend)).collect();
+            let (pairs, worlds) = (&pairs, &worlds);
+            let next = std::sync::Arc::new((AtomicUsize::new(0), jobs));
+            for _ in 0..2 {
+                let next = std::sync::Arc::clone(&next);
+                scope.spawn(move || {
+                    let mut world = None;
+                    while let Some(set) = next.1.get(next.0.fetch_add(1, Ordering::Relaxed)) {
+                        let here = world.get_or_insert_with(|| World::make(worlds.fetch_add(1, Ordering::Relaxed)));
+                        let done = catch_unwind(AssertUnwindSafe(|| shoot::shoot(here, set, backend)));
+                        let done = done.unwrap_or_else(|_| {
+                            // What it left in the namespaces must not meet the next one.
+                            world = None;
+                            vec![Pair::broken(set, backend)]
+                        });
+                        pairs.lock().unwrap().extend(done);
+                    }
+                });
             }
-            let _ = d;
-            node::clear(&w, &set, b, &was);
         }
+    });
+    pairs.into_inner().unwrap()
+}
+
+/// What this machine lacks, if anything.
+fn lacks() -> Option<String> {
+    let uid = Command::new("id").arg("-u").output().ok()?;
+    if String::from_utf8_lossy(&uid.stdout).trim() != "0" {
+        return Some("needs root".to_owned());
     }
-    ExitCode::SUCCESS
+    let missing = TOOLS.iter().find(|tool| {
+        Command::new(tool).arg("--version").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status().is_err()
+    });
+    if let Some(tool) = missing {
+        return Some(format!("`{tool}` is not installed"));
+    }
+    let probe = Command::new("unshare").args(["--net", "true"]).stderr(Stdio::null()).status();
+    (!probe.is_ok_and(|status| status.success())).then(|| "network namespaces cannot be made".to_owned())
 }
