@@ -92,9 +92,11 @@ fn one<'snap>(
     match (&subject, &endpoints) {
         (Subject::Service(chosen), Some(endpoints)) => of_service(&mut report, snapshot, query, objects, chosen, endpoints, &results),
         (Subject::NotRead { namespace, name }, _) => {
-            let mut gap = Gap::new(Code::RbacDenied, None, format!("Services were not read: {namespace}/{name} is not known"));
-            gap.lost = Some("everything that the objects promise".into());
-            if !report.gaps.iter().any(|known| known.code == Code::RbacDenied) {
+            let told = report.gaps.iter().any(|gap| gap.code == Code::RbacDenied);
+            let summary = format!("no objects were read: what {namespace}/{name} should do is not known");
+            let mut gap = Gap::new(Code::ObjectsNotRead, None, summary);
+            gap.lost = Some("the comparison with what the objects promise".into());
+            if !told {
                 report.gaps.push(gap);
             }
         }
@@ -128,6 +130,10 @@ fn question<'a, 'snap>(
     subject: &'a Subject<'snap>,
     endpoints: Option<&'a ServiceEndpoints<'snap>>,
 ) -> Question<'a, 'snap> {
+    let by_name = match subject {
+        Subject::NotRead { namespace, name } => Some((namespace.as_str(), name.as_str())),
+        Subject::Service(_) | Subject::Plain { .. } => None,
+    };
     let (service, only, plain) = match subject {
         Subject::Service(chosen) => {
             (endpoints.map(|endpoints| (&chosen.view, chosen.ports.as_slice(), endpoints)), chosen.only, None)
@@ -135,7 +141,7 @@ fn question<'a, 'snap>(
         Subject::Plain { ip, port: Some(port), protocol } => (None, None, Some((*ip, *port, protocol.unwrap_or(Protocol::Tcp)))),
         Subject::Plain { .. } | Subject::NotRead { .. } => (None, None, None),
     };
-    Question { objects, query, service, only, plain }
+    Question { objects, query, service, only, plain, by_name }
 }
 
 fn of_service<'snap>(

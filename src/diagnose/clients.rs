@@ -7,7 +7,7 @@ use k8s_openapi::api::core::v1::Pod;
 
 use crate::cluster::{Client, NodeView, ServiceView};
 use crate::collect::snapshot::Objects;
-use crate::dataplane::plane::Plane;
+use crate::dataplane::plane::{Family, Plane};
 use crate::query;
 use crate::report::Origin;
 
@@ -24,6 +24,8 @@ pub struct Clients {
     pub list: Vec<Client>,
     /// What stands for what, or is missing.
     pub said: Vec<String>,
+    /// Families that are asked about.
+    families: Vec<Family>,
 }
 
 /// A node, as clients need it.
@@ -40,8 +42,14 @@ pub struct Place<'a, 'snap> {
 impl Clients {
     /// Every client place of a node; `from` narrows to one.
     #[must_use]
-    pub fn of(place: Place<'_, '_>, service: Option<&ServiceView<'_>>, from: Option<&query::Client>, namespace: &str) -> Self {
-        let mut clients = Self::default();
+    pub fn of(
+        place: Place<'_, '_>,
+        service: Option<&ServiceView<'_>>,
+        families: &[Family],
+        from: Option<&query::Client>,
+        namespace: &str,
+    ) -> Self {
+        let mut clients = Self { list: Vec::new(), said: Vec::new(), families: families.to_vec() };
         match from {
             None => {
                 clients.pods(place, service);
@@ -62,6 +70,7 @@ impl Clients {
                 clients.named(place, service, &place.objects.pods().iter().filter(is_of).collect::<Vec<_>>());
             }
         }
+        clients.list.retain(|client| families.contains(&Family::of(client.address)));
         clients
     }
 
@@ -105,7 +114,7 @@ impl Clients {
     /// An address of the node's pod range where no pod beside the endpoints is known.
     fn stand_in(&mut self, place: Place<'_, '_>, here: &[&Pod]) {
         let mut said = Vec::new();
-        for range in &place.view.pod_ranges {
+        for range in place.view.pod_ranges.iter().filter(|range| self.families.contains(&Family::of(range.addr()))) {
             let taken: Vec<IpAddr> = here.iter().flat_map(|pod| pod_addresses(pod)).collect();
             let free = range.hosts().skip(1).take(512).find(|ip| !taken.contains(ip) && !place.plane.links.is_local(*ip).is_yes());
             if let Some(address) = free {
@@ -123,7 +132,8 @@ impl Clients {
         if said.is_empty() {
             self.said.push(format!("no pod of {} is known: paths from its pods are not walked", place.view.name));
         } else {
-            self.said.push(format!("no other pod of {} is known: {} stands for one", place.view.name, said.join(" and ")));
+            let verb = if said.len() == 1 { "stands" } else { "stand" };
+            self.said.push(format!("no other pod of {} is known: {} {verb} for one", place.view.name, said.join(" and ")));
         }
     }
 

@@ -200,6 +200,8 @@ codes! {
     SnapshotSkew = "snapshot-skew", 909, Gap, Info;
     /// The node's dataplane is not one that is modelled.
     DataplaneNotModelled = "dataplane-not-modelled", 910, Gap, Info;
+    /// No objects: what the Service should do is not known.
+    ObjectsNotRead = "objects-not-read", 950, Gap, Info;
     /// Only the API could be asked.
     ApiOnlyVerdict = "api-only-verdict", 912, Gap, Info;
     /// The debug pod could not be removed.

@@ -12,6 +12,7 @@ use crate::dataplane::Loc;
 use crate::dataplane::iptables::rule::{Rule, Side, Target, Test};
 use crate::dataplane::plane::{Family, Plane};
 use crate::report::{Code, Confidence, Evidence, Finding};
+use crate::walk::packet::Protocol;
 
 use super::node::NodeResult;
 use super::outcome::line;
@@ -25,6 +26,7 @@ const QUOTED: usize = 5;
 struct Entry<'snap> {
     dst: Option<IpAddr>,
     port: u16,
+    protocol: Protocol,
     chain: &'snap str,
     at: Loc<'snap>,
 }
@@ -150,34 +152,51 @@ fn entry<'snap>(rule: &Rule<'snap>) -> Option<Entry<'snap>> {
     }
     let mut dst = None;
     let mut port = None;
+    let mut protocol = Protocol::Tcp;
     for test in &rule.matches {
         match &test.test {
             Test::Address(Side::Dst, net) => dst = net.network(),
             Test::Port(Side::Dst, ports) if ports.first == ports.last => port = Some(ports.first),
+            Test::Protocol(17) => protocol = Protocol::Udp,
+            Test::Protocol(132) => protocol = Protocol::Sctp,
             _ => {}
         }
     }
-    Some(Entry { dst, port: port?, chain, at: rule.at })
+    Some(Entry { dst, port: port?, protocol, chain, at: rule.at })
+}
+
+/// Whether a rule's comment names this Service: `"shop/web:http cluster IP"`.
+fn names(text: &str, namespace: &str, name: &str) -> bool {
+    let plain = format!("{namespace}/{name}");
+    text.match_indices(&plain).any(|(place, _)| {
+        let before = place.checked_sub(1).and_then(|at| text.as_bytes().get(at));
+        let after = text.as_bytes().get(place + plain.len());
+        matches!(before, Some(b'"' | b' ')) && matches!(after, Some(b':' | b' ' | b'"'))
+    })
 }
 
 /// Entry rules whose comments name this Service.
 #[must_use]
 pub fn rules_of_name(plane: &Plane<'_>, namespace: &str, name: &str) -> Vec<Evidence> {
-    let plain = format!("{namespace}/{name}");
     let mut found = Vec::new();
     for loaded in [Family::V4, Family::V6].into_iter().flat_map(|family| &plane.rules(family).rulesets) {
         let chains = [("nat", "KUBE-SERVICES"), ("nat", "KUBE-NODEPORTS"), ("filter", "KUBE-SERVICES"), ("filter", "KUBE-EXTERNAL-SERVICES")];
         for (table, chain) in chains {
-            for at in loaded.body_of(table, chain).map(|body| body.lines().to_vec()).unwrap_or_default() {
-                let named = at.text.match_indices(&plain).any(|(place, _)| {
-                    let after = at.text.get(place + plain.len()..).and_then(|rest| rest.chars().next());
-                    matches!(after, Some(':' | ' ' | '"'))
-                });
-                if named && found.len() < QUOTED {
-                    found.push(line(plane.node, at));
-                }
-            }
+            let lines = loaded.body_of(table, chain).map(|body| body.lines()).unwrap_or_default();
+            found.extend(lines.iter().filter(|at| names(at.text, namespace, name)).take(QUOTED).map(|at| line(plane.node, *at)));
         }
+    }
+    found.truncate(QUOTED);
+    found
+}
+
+/// Addresses that entry rules with this Service's name in their comments are for.
+#[must_use]
+pub fn addresses_of_name(plane: &Plane<'_>, namespace: &str, name: &str) -> Vec<(IpAddr, u16, Protocol)> {
+    let mut found = Vec::new();
+    for entry in entries(plane).into_iter().filter(|entry| names(entry.at.text, namespace, name)) {
+        let one = entry.dst.map(|dst| (dst, entry.port, entry.protocol));
+        found.extend(one.filter(|(dst, _, _)| !dst.is_loopback()).filter(|one| !found.contains(one)));
     }
     found
 }

@@ -347,7 +347,8 @@ fn masquerade<'snap>(path: &PathResult<'snap>, outcome: &Outcome<'snap>, asked: 
 /// One finding of all paths with the same cause.
 fn finding(service: &ServiceView<'_>, node: &NodeResult<'_>, group: &[(Cause<'_>, &PathResult<'_>)]) -> Finding {
     let name = node.view.name;
-    let worst = group.iter().max_by(|a, b| a.0.share.total_cmp(&b.0.share)).or(group.first());
+    let most = group.iter().map(|(cause, _)| cause.share).fold(0.0, f64::max);
+    let worst = group.iter().find(|(cause, _)| cause.share >= most).or(group.first());
     let Some((cause, path)) = worst else {
         return Finding::new(Code::DnatTargetMismatch, "");
     };
@@ -357,7 +358,6 @@ fn finding(service: &ServiceView<'_>, node: &NodeResult<'_>, group: &[(Cause<'_>
         Origin::Node => format!("{name} itself"),
         Origin::External => format!("clients outside, by {name}"),
     };
-    let hit = if cause.share > 0.0 { format!("{} hit", share(cause.share)) } else { "no share is known".into() };
     let summary = match (cause.code, cause.reason) {
         (Code::DnatTargetMismatch, Some("extra")) => {
             let to = cause.endpoint.map_or_else(|| cause.fact.clone(), |endpoint| endpoint.to_string());
@@ -371,6 +371,19 @@ fn finding(service: &ServiceView<'_>, node: &NodeResult<'_>, group: &[(Cause<'_>
             let endpoints: Vec<String> = distinct(group.iter().filter_map(|(cause, _)| cause.endpoint.map(|e| e.to_string())));
             format!("{name} sends nothing to {}, which {} of {}", endpoints.join(", "), if endpoints.len() == 1 { "is an endpoint" } else { "are endpoints" }, service.full_name())
         }
+        (Code::ServiceRuleMissing, Some("no-refusal")) => {
+            format!("{name} does not refuse connections to {to}, though {} has no endpoint: clients wait", service.full_name())
+        }
+        (Code::ServiceRuleMissing, _) => format!("{name} has no rule for {to} of {}", service.full_name()),
+        (Code::RejectWithEndpoints, Some("other-answer")) => format!("{name} → {to}: {}", cause.fact),
+        (Code::RejectWithEndpoints, _) => {
+            let verb = if cause.reason == Some("local") { "drops" } else { "refuses" };
+            format!("{name} {verb} connections to {to}, though {} has endpoints", service.full_name())
+        }
+        (Code::ForwardDrop, _) => format!("{name} drops what it forwards for {}: {}", service.full_name(), cause.fact),
+        (Code::IpForwardOff, _) => format!("{name} does not forward: {}", cause.fact),
+        (Code::KubeServicesNotHooked, _) => format!("{name} serves no Service to {who}: {}", cause.fact, who = if path.info.origin == Origin::Node { "its own processes" } else { "pods and hosts" }),
+        (Code::NoServiceProxy, _) => format!("nothing on {name} serves Services: there is no rule of kube-proxy"),
         (Code::UnevenShares, _) => format!("{name} spreads connections to {to} unevenly: {}", cause.fact),
         (Code::MasqueradePathBroken, _) => format!("{who} → {to}: {}", cause.fact),
         _ => format!("{who} → {to}: {}", cause.fact),
@@ -401,7 +414,10 @@ fn finding(service: &ServiceView<'_>, node: &NodeResult<'_>, group: &[(Cause<'_>
     let more = hit_paths.len().saturating_sub(4);
     hit_paths.truncate(4);
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-    finding.details.push(format!("{hit}: {}{more}", hit_paths.join("; ")));
+    finding.details.push(format!("on the way {}{more}", hit_paths.join(", ")));
+    if matches!(cause.code, Code::ServiceRuleMissing | Code::RejectWithEndpoints) {
+        finding.details.insert(0, cause.fact.clone());
+    }
     if cause.of_objects {
         finding.details.push("seen once: kube-proxy may be about to change it (--settle reads twice)".into());
     }

@@ -93,6 +93,8 @@ pub struct Question<'a, 'snap> {
     pub only: Option<IpAddr>,
     /// An address that is no Service's.
     pub plain: Option<(IpAddr, u16, Protocol)>,
+    /// A Service by name where no Services were read: its addresses are those of the node's own rules.
+    pub by_name: Option<(&'a str, &'a str)>,
 }
 
 impl<'snap> Question<'_, 'snap> {
@@ -113,15 +115,43 @@ impl<'snap> Question<'_, 'snap> {
         }
         let place = Place { view: &result.view, plane: &result.plane, objects: self.objects };
         let service = self.service.map(|(view, _, _)| view);
-        let clients = Clients::of(place, service, self.query.from.as_ref(), &self.query.namespace);
-        let walked = self.walk_all(&result, &clients);
+        let mut plain: Vec<(IpAddr, u16, Protocol)> = self.plain.into_iter().collect();
+        if let Some((namespace, name)) = self.by_name {
+            plain.extend(super::leftovers::addresses_of_name(&result.plane, namespace, name));
+            if plain.is_empty() {
+                result.said.push(format!("no rule of this node names {namespace}/{name}"));
+            } else {
+                result.said.push(format!("the addresses of {namespace}/{name} are those that the node's rules name"));
+            }
+        }
+        let families = self.families(&plain);
+        let clients = Clients::of(place, service, &families, self.query.from.as_ref(), &self.query.namespace);
+        let walked = self.walk_all(&result, &clients, &plain);
         result.said.extend(clients.said);
         result.clients = clients.list;
-        result.said.extend(result.plane.links.assumed().iter().cloned());
+        // What was assumed of a family that nobody asks about is no news.
+        let other = |said: &&String| [Family::V4, Family::V6].iter().any(|f| !families.contains(f) && said.contains(f.as_str()));
+        result.said.extend(result.plane.links.assumed().iter().filter(|said| !other(said)).cloned());
         result.paths = walked;
         self.unread_families(&mut result);
         unserved_families(&mut result);
         result
+    }
+
+    /// Families of the addresses that are asked about.
+    fn families(self, plain: &[(IpAddr, u16, Protocol)]) -> Vec<Family> {
+        let of_service = self.service.map(|(view, _, _)| view);
+        let addresses = of_service.into_iter().flat_map(|view| {
+            view.cluster_ips.iter().chain(&view.external_ips).copied().chain(view.load_balancer_ips()).collect::<Vec<_>>()
+        });
+        let mut families: Vec<Family> =
+            addresses.chain(self.only).chain(plain.iter().map(|(ip, _, _)| *ip)).map(Family::of).collect();
+        if let Some(only) = self.only {
+            families.retain(|family| *family == Family::of(only));
+        }
+        families.sort_unstable();
+        families.dedup();
+        families
     }
 
     fn not_walked(self, result: &mut NodeResult<'snap>) {
@@ -157,35 +187,17 @@ impl<'snap> Question<'_, 'snap> {
         }
     }
 
-    fn walk_all(self, node: &NodeResult<'snap>, clients: &Clients) -> Vec<PathResult<'snap>> {
+    fn walk_all(
+        self,
+        node: &NodeResult<'snap>,
+        clients: &Clients,
+        plain: &[(IpAddr, u16, Protocol)],
+    ) -> Vec<PathResult<'snap>> {
         let addresses = node_addresses(&node.view, &node.plane);
         let pod_ranges: Vec<_> = self.objects.nodes().iter().flat_map(|n| NodeView::new(n).pod_ranges).collect();
         let around = Surroundings { node_addresses: &addresses, pod_ranges: &pod_ranges };
-        if let Some((to, port, protocol)) = self.plain {
-            return clients
-                .list
-                .iter()
-                .filter(|client| client.address.is_ipv4() == to.is_ipv4())
-                .map(|client| {
-                    let info = PathInfo {
-                        node: node.view.name.into(),
-                        origin: client.origin,
-                        client: client.name.clone(),
-                        client_is_endpoint: false,
-                        interface: client.interface.clone(),
-                        from: client.address,
-                        to,
-                        port,
-                        protocol: protocol.as_str().into(),
-                        address: AddressKind::Plain,
-                        port_name: String::new(),
-                    };
-                    walk_one(&node.plane, info, None, None)
-                })
-                .collect();
-        }
         let Some((view, ports, endpoints)) = self.service else {
-            return Vec::new();
+            return walk_plain(node, clients, plain);
         };
         let mut asked: Vec<IpAddr> = addresses.clone();
         asked.extend(self.only.filter(|only| node.plane.links.is_local(*only).is_yes() && !addresses.contains(only)));
@@ -202,6 +214,34 @@ impl<'snap> Question<'_, 'snap> {
             })
             .collect()
     }
+}
+
+/// Paths to addresses of which nothing is promised.
+fn walk_plain<'snap>(node: &NodeResult<'snap>, clients: &Clients, plain: &[(IpAddr, u16, Protocol)]) -> Vec<PathResult<'snap>> {
+    let mut paths = Vec::new();
+    for (to, port, protocol) in plain {
+        for client in clients.list.iter().filter(|client| client.address.is_ipv4() == to.is_ipv4()) {
+            let from = match node.plane.links.source_for(*to).address() {
+                Some(source) if client.address.is_unspecified() => source,
+                _ => client.address,
+            };
+            let info = PathInfo {
+                node: node.view.name.into(),
+                origin: client.origin,
+                client: client.name.clone(),
+                client_is_endpoint: false,
+                interface: client.interface.clone(),
+                from,
+                to: *to,
+                port: *port,
+                protocol: protocol.as_str().into(),
+                address: AddressKind::Plain,
+                port_name: String::new(),
+            };
+            paths.push(walk_one(&node.plane, info, None, None));
+        }
+    }
+    paths
 }
 
 /// A kube-proxy of one family leaves the other alone. That cannot be told from one whose rules were all flushed, so the

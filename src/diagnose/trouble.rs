@@ -52,7 +52,7 @@ fn verb(outcome: &Outcome<'_>) -> &'static str {
         (Disposition::Dropped, Some(Reason::Policy(_))) => "dropped by policy",
         (Disposition::Dropped, _) => "dropped",
         (Disposition::Rejected, _) => "refused",
-        (Disposition::Untouched, _) => "not translated: it leaves for an address that no host has",
+        (Disposition::Untouched, _) => "left untranslated",
         (Disposition::Unroutable, _) => "without a way",
         (Disposition::Loop, _) => "sent round in a loop",
         (Disposition::Local, _) => "left to the node itself",
