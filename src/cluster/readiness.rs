@@ -100,6 +100,36 @@ impl fmt::Display for NotReady {
     }
 }
 
+/// The value in the pod's status that a reason stands on, as near to the object as one line can be.
+#[must_use]
+pub fn quote(pod: &Pod, why: &NotReady) -> String {
+    let of_condition = |kind: &str| condition(pod, kind).map_or_else(|| format!("no {kind}"), |(status, _)| format!("{kind} {status}"));
+    match why {
+        NotReady::Gone => pod.metadata.name.clone().unwrap_or_default(),
+        NotReady::Deleting => pod.metadata.deletion_timestamp.as_ref().map(|time| time.0.to_string()).unwrap_or_default(),
+        NotReady::Finished(phase) => phase.clone(),
+        NotReady::Unscheduled(_) => of_condition("PodScheduled"),
+        NotReady::Gate(gate) => of_condition(gate),
+        NotReady::NodeNotReady(_) | NotReady::Unsaid => of_condition("Ready"),
+        NotReady::Waiting { container, .. }
+        | NotReady::Ended { container, .. }
+        | NotReady::Probe { container, .. }
+        | NotReady::Container(container) => container_words(pod, container),
+    }
+}
+
+/// `app ready false, waiting CrashLoopBackOff, 4 restarts`.
+fn container_words(pod: &Pod, name: &str) -> String {
+    let status = pod.status.as_ref();
+    let running = status.and_then(|s| s.container_statuses.as_deref()).unwrap_or_default();
+    let init = status.and_then(|s| s.init_container_statuses.as_deref()).unwrap_or_default();
+    let Some(found) = running.iter().chain(init).find(|c| c.name == name) else { return name.to_owned() };
+    let state = found.state.as_ref();
+    let waiting = state.and_then(|s| s.waiting.as_ref()).map(|w| format!("waiting {}", w.reason.as_deref().unwrap_or_default()));
+    let words = waiting.or_else(|| state.and_then(ended)).unwrap_or_else(|| "running".into());
+    format!("{name} ready {}, {words}, {} restarts", found.ready, found.restart_count)
+}
+
 /// Whether the pod's Ready condition is True.
 #[must_use]
 pub fn is_ready(pod: &Pod) -> bool {

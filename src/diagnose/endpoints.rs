@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::Pod;
 
-use crate::cluster::readiness::{NotReady, why_not_ready};
+use crate::cluster::endpoints::Endpoint;
+use crate::cluster::readiness::{NotReady, quote, why_not_ready};
 use crate::cluster::service::Form;
 use crate::cluster::why_not::WhyNot;
-use crate::report::{Code, Finding};
+use crate::report::{Code, Evidence, Finding, ObjectRef};
 
 use super::context::{Context, field_of, pod_name, pod_ref};
 use super::words;
@@ -46,7 +47,7 @@ fn pods_not_ready(context: &Context<'_, '_>, pods: &[&Pod]) -> Finding {
         let names: Vec<&str> = pods.iter().map(|(pod, _)| pod_name(pod)).collect();
         finding.details.push(format!("{}: {words_of}", words::list(&names)));
         if let Some((pod, why)) = pods.first() {
-            finding.evidence.push(field_of(pod_ref(pod), why.field(), words_of.clone()));
+            finding.evidence.push(field_of(pod_ref(pod), why.field(), quote(pod, why)));
         }
     }
     if let Some(selector) = context.view.selector_text() {
@@ -73,19 +74,24 @@ fn nothing_written(context: &Context<'_, '_>) -> Finding {
 
 /// Endpoints are listed, and kube-proxy uses none of them.
 fn unused(context: &Context<'_, '_>) -> Vec<Finding> {
-    let mut reasons: BTreeMap<String, Vec<(String, &str)>> = BTreeMap::new();
+    let mut reasons: BTreeMap<String, Vec<(String, Evidence)>> = BTreeMap::new();
     for port in context.ports {
         for family in context.view.families() {
-            for left in context.endpoints.anywhere(port, family).left_out {
-                match left.why {
-                    // Slices without the port, and addresses that cannot work, are findings of their own.
-                    WhyNot::PortNotServed(_) | WhyNot::Fqdn => {}
-                    ref why => {
-                        let entry = reasons.entry(why.to_string()).or_default();
-                        if entry.iter().all(|(address, _)| *address != left.address) {
-                            entry.push((left.address, left.from));
-                        }
-                    }
+            let sorted = context.endpoints.anywhere(port, family);
+            for left in &sorted.left_out {
+                // Slices without the port, and addresses that cannot work, are findings of their own.
+                if matches!(left.why, WhyNot::PortNotServed(_) | WhyNot::Fqdn) {
+                    continue;
+                }
+                let slice = ObjectRef::new("EndpointSlice", context.view.namespace, left.from);
+                let listed = sorted.all.iter().find(|e| e.address.to_string() == left.address);
+                let evidence = match listed {
+                    Some(e) => field_of(slice, "endpoints[].conditions", conditions(e)),
+                    None => field_of(slice, "endpoints[].addresses", left.address.clone()),
+                };
+                let entry = reasons.entry(left.why.to_string()).or_default();
+                if entry.iter().all(|(address, _)| *address != left.address) {
+                    entry.push((left.address.clone(), evidence));
                 }
             }
         }
@@ -99,38 +105,38 @@ fn unused(context: &Context<'_, '_>) -> Vec<Finding> {
     for (why, addresses) in &reasons {
         let texts: Vec<&str> = addresses.iter().map(|(address, _)| address.as_str()).collect();
         finding.details.push(format!("{}: {why}", words::list(&texts)));
-        if let Some((address, from)) = addresses.first() {
-            let slice = crate::report::ObjectRef::new("EndpointSlice", context.view.namespace, *from);
-            finding.evidence.push(field_of(slice, "endpoints[].conditions", format!("{address} {why}")));
-        }
+        finding.evidence.extend(addresses.first().map(|(_, evidence)| evidence.clone()));
     }
     finding.help = Some(context.get_slices());
     vec![finding]
 }
 
+/// `10.244.1.5:8080 ready false, serving true, terminating true`.
+fn conditions(endpoint: &Endpoint<'_>) -> String {
+    format!("{} ready {}, serving {}, terminating {}", endpoint.address, endpoint.ready, endpoint.serving, endpoint.terminating)
+}
+
 /// ST211: what still answers is on its way out.
 pub(super) fn only_terminating_endpoints(context: &Context<'_, '_>) -> Vec<Finding> {
-    let mut ending: Vec<(String, &str, Option<&str>)> = Vec::new();
+    let mut ending: Vec<Endpoint<'_>> = Vec::new();
     for port in context.ports {
         for family in context.view.families() {
             let sorted = context.endpoints.anywhere(port, family);
             if sorted.all.iter().any(|e| e.ready) {
                 continue;
             }
-            for endpoint in sorted.all.iter().filter(|e| e.serving && e.terminating) {
-                ending.push((endpoint.address.to_string(), endpoint.from, endpoint.pod.map(|(_, name)| name)));
-            }
+            ending.extend(sorted.all.into_iter().filter(|e| e.serving && e.terminating));
         }
     }
-    let Some((address, from, pod)) = ending.first() else { return Vec::new() };
-    let addresses: Vec<&str> = ending.iter().map(|(address, _, _)| address.as_str()).collect();
+    let Some(first) = ending.first() else { return Vec::new() };
+    let addresses: Vec<String> = ending.iter().map(|e| e.address.to_string()).collect();
     let all = if ending.len() == 1 { "the only endpoint left is terminating" } else { "all endpoints left are terminating" };
     let mut finding = context.finding(Code::OnlyTerminatingEndpoints, format!("{all}: {}", words::list(&addresses)));
     finding.details.push("kube-proxy sends new connections there as the last resort (1.26 and later)".into());
-    let slice = crate::report::ObjectRef::new("EndpointSlice", context.view.namespace, *from);
-    finding.evidence.push(field_of(slice, "endpoints[].conditions", format!("{address} ready false, serving true, terminating true")));
-    finding.help = Some(match pod {
-        Some(pod) => context.kubectl(&format!("describe pod {}", words::shell(pod))),
+    let slice = ObjectRef::new("EndpointSlice", context.view.namespace, first.from);
+    finding.evidence.push(field_of(slice, "endpoints[].conditions", conditions(first)));
+    finding.help = Some(match first.pod {
+        Some((_, pod)) => context.kubectl(&format!("describe pod {}", words::shell(pod))),
         None => context.kubectl("get pods"),
     });
     vec![finding]
@@ -150,7 +156,7 @@ pub(super) fn publish_not_ready(context: &Context<'_, '_>) -> Vec<Finding> {
     let summary = format!("{} {verb} connections: {}", words::count(names.len(), "pod"), words::list(&names));
     let mut finding = context.finding(Code::PublishNotReady, summary);
     finding.evidence.push(context.field("spec.publishNotReadyAddresses", "true"));
-    finding.evidence.push(field_of(pod_ref(first), why.field(), why.to_string()));
+    finding.evidence.push(field_of(pod_ref(first), why.field(), quote(first, why)));
     finding.help = Some(context.kubectl(&format!("describe pod {}", words::shell(pod_name(first)))));
     vec![finding]
 }

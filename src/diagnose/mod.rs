@@ -4,7 +4,6 @@ mod addresses;
 mod analyze;
 mod backends;
 mod behind;
-mod cases;
 mod chain_graph;
 pub mod clients;
 pub mod code;
@@ -76,3 +75,7 @@ pub fn object_findings(context: &Context<'_, '_>) -> Vec<Finding> {
     found.sort_by_key(|finding| (std::cmp::Reverse(finding.severity), finding.code));
     found
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
+mod cases;

@@ -70,7 +70,8 @@ pub(super) fn slice_disagrees_with_pods(context: &Context<'_, '_>) -> Vec<Findin
     if view.selector.is_none() || view.form == Form::ExternalName || context.objects.pods.is_none() || slices.is_empty() {
         return Vec::new();
     }
-    let mut wrong: Vec<(String, &EndpointSlice)> = Vec::new();
+    let gone = if context.objects.is_whole("pods") { "which is gone" } else { "which the selector does not mean" };
+    let mut wrong: Vec<(String, String, &EndpointSlice)> = Vec::new();
     let mut listed: Vec<&str> = Vec::new();
     for slice in &slices {
         for endpoint in slice.endpoints.as_deref().unwrap_or_default() {
@@ -78,11 +79,12 @@ pub(super) fn slice_disagrees_with_pods(context: &Context<'_, '_>) -> Vec<Findin
             let reference = endpoint.target_ref.as_ref().filter(|t| t.kind.as_deref() == Some("Pod"));
             let (Some(name), Some(address)) = (reference.and_then(|t| t.name.as_deref()), endpoint.addresses.first()) else { continue };
             match context.endpoints.pod(name) {
-                None => wrong.push((format!("{address} is pod {name}, which is gone"), slice)),
+                None => wrong.push((format!("{address} is pod {name}, {gone}"), format!("{address} Pod {name}"), slice)),
                 Some(pod) => {
                     let has = addresses(pod);
                     if !has.is_empty() && !has.contains(&address.as_str()) {
-                        wrong.push((format!("{address} is pod {name}, which has {}", has.join(", ")), slice));
+                        let words = format!("{address} is pod {name}, which has {}", has.join(", "));
+                        wrong.push((words, format!("{address} Pod {name}"), slice));
                     }
                 }
             }
@@ -106,9 +108,9 @@ pub(super) fn slice_disagrees_with_pods(context: &Context<'_, '_>) -> Vec<Findin
     let mut finding = context.finding(Code::SliceDisagreesWithPods, parts.join(", "));
     finding.confidence = Confidence::Likely;
     finding.reason = Some(if wrong.is_empty() { "pod-absent" } else { "pod-gone" }.into());
-    for (text, slice) in wrong.iter().take(3) {
-        finding.details.push(text.clone());
-        finding.evidence.push(field_of(slice_ref(slice), "endpoints[].targetRef", text.clone()));
+    for (words, value, slice) in wrong.iter().take(3) {
+        finding.details.push(words.clone());
+        finding.evidence.push(field_of(slice_ref(slice), "endpoints[].targetRef", value.clone()));
     }
     for pod in absent.iter().take(3) {
         finding.evidence.push(field_of(pod_ref(pod), "status.podIP", addresses(pod).join(", ")));
@@ -201,9 +203,9 @@ pub(super) fn custom_endpoint_invalid(context: &Context<'_, '_>) -> Vec<Finding>
         let others = if bad.len() > 1 { format!(", and {} more", bad.len() - 1) } else { String::new() };
         let mut finding = context.finding(Code::CustomEndpointInvalid, format!("endpoint {address} cannot work: {why}{others}"));
         finding.severity = if bad.len() == endpoints.len() { Severity::Error } else { Severity::Warning };
-        for (address, why) in bad.iter().take(3) {
-            finding.evidence.push(field_of(slice_ref(slice), "endpoints[].addresses", format!("{address} ({why})")));
-        }
+        let quoted: Vec<&str> = bad.iter().map(|(address, _)| address.as_str()).collect();
+        finding.evidence.push(field_of(slice_ref(slice), "addressType", slice.address_type.clone()));
+        finding.evidence.push(field_of(slice_ref(slice), "endpoints[].addresses", words::list(&quoted)));
         finding.help = Some(context.kubectl(&format!("edit endpointslice {}", words::shell(slice.metadata.name.as_deref().unwrap_or_default()))));
         found.push(finding);
     }
