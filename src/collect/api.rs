@@ -118,6 +118,27 @@ pub async fn again(reader: &Reader, services: &[Name]) -> Result<Objects> {
     Ok(objects)
 }
 
+/// Takes what is new, and the pods that go with it.
+///
+/// # Errors
+/// The API server failed.
+pub async fn refresh(reader: &Reader, found: &mut Found, after: Objects) -> Result<()> {
+    for service in after.services.into_iter().flatten() {
+        let name = name_of(&service);
+        if let Some(services) = &mut found.objects.services {
+            services.retain(|other| name_of(other) != name);
+        }
+        add(&mut found.objects.services, vec![service]);
+    }
+    if after.slices.is_some() {
+        found.objects.slices = after.slices;
+    }
+    let old = found.objects.pods.take();
+    pods(reader, found).await?;
+    add(&mut found.objects.pods, old.unwrap_or_default());
+    Ok(())
+}
+
 /// Everything for a bundle, in one namespace or in all.
 ///
 /// # Errors
@@ -315,7 +336,9 @@ fn decided(query: &Query, objects: &Objects, client: Option<&ClientPods>) -> Opt
         })?;
         return Some((node.metadata.name.clone()?, format!("the node with {ip}")));
     }
-    if let Target::Node { node, .. } = &query.target {
+    if let Target::Node { node, .. } = &query.target
+        && !node.is_empty()
+    {
         return Some((node.clone(), "the node of the target".into()));
     }
     node_of(query, objects).map(|(node, _)| (node, "the node of the target".into()))

@@ -1,10 +1,12 @@
 //! Which image a debug pod takes. The kube-proxy pod's own is on the node already, and its tools are usually those
 //! that wrote the rules.
 
-use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::api::core::v1::{Node, Pod};
 
+use super::companions;
 use super::config::{FALLBACK_IMAGE, PodOptions};
 use super::manifest::Privilege;
+use super::snapshot::Objects;
 
 /// An image and why it was taken.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,18 +17,42 @@ pub struct Choice {
     pub why: String,
 }
 
-/// The image for a node whose kube-proxy pod is `proxy`.
+/// The image for `node`: that of its kube-proxy pod; else, where kube-proxy has stopped, one of kube-proxy that is
+/// still there; else that of another node's.
 #[must_use]
-pub fn choose(options: &PodOptions, privilege: Privilege, proxy: Option<&Pod>) -> Choice {
+pub fn choose(options: &PodOptions, privilege: Privilege, objects: &Objects, node: &str) -> Choice {
     if let Some(image) = options.image.as_deref().filter(|image| *image != "auto") {
         return Choice { image: image.to_owned(), why: "--image".into() };
     }
-    match (privilege, proxy.and_then(of_proxy)) {
-        (Privilege::Netadmin, Some((image, pod))) => Choice { image, why: format!("as pod {pod} runs it") },
-        (Privilege::Netadmin, None) => Choice { image: FALLBACK_IMAGE.into(), why: "no kube-proxy pod there; --image takes another".into() },
+    if privilege == Privilege::Sysadmin {
         // kube-proxy's image has no nsenter
-        (Privilege::Sysadmin, _) => Choice { image: FALLBACK_IMAGE.into(), why: "it has nsenter; --image takes another".into() },
+        return Choice { image: FALLBACK_IMAGE.into(), why: "it has nsenter; --image takes another".into() };
     }
+    if let Some((image, pod)) = companions::kube_proxy(objects, node).and_then(of_proxy) {
+        return Choice { image, why: format!("as pod {pod} runs it") };
+    }
+    if let Some(image) = objects.nodes().iter().find(|one| one.metadata.name.as_deref() == Some(node)).and_then(on_node) {
+        return Choice { image, why: "kube-proxy's, which the node has".into() };
+    }
+    let others = objects.proxies.iter().flatten().filter(|pod| pod.metadata.name.as_deref().is_some_and(|name| name.contains("kube-proxy")));
+    match others.filter_map(of_proxy).next() {
+        Some((image, pod)) => Choice { image, why: format!("as pod {pod} of another node runs it") },
+        None => Choice { image: FALLBACK_IMAGE.into(), why: "no kube-proxy pod there; --image takes another".into() },
+    }
+}
+
+/// A kube-proxy image among those that the kubelet lists (`status.images`, the largest ones first), rather the one of
+/// the kubelet's own version.
+fn on_node(node: &Node) -> Option<String> {
+    let status = node.status.as_ref()?;
+    let version = status.node_info.as_ref().map(|info| info.kubelet_version.as_str()).unwrap_or_default();
+    let is_proxy = |name: &str| {
+        let path = name.split('@').next().unwrap_or(name);
+        path.rsplit('/').next().is_some_and(|last| last.starts_with("kube-proxy"))
+    };
+    let mut names: Vec<&String> = status.images.iter().flatten().flat_map(|image| image.names.iter().flatten()).filter(|name| is_proxy(name)).collect();
+    names.sort_by_key(|name| (version.is_empty() || !name.ends_with(&format!(":{version}")), name.contains('@')));
+    names.first().map(|name| (*name).clone())
 }
 
 /// The image that a kube-proxy pod runs, and the pod's name.
@@ -68,15 +94,24 @@ mod tests {
     fn proxy(id: &str) -> Pod {
         serde_json::from_value(json!({
             "metadata": {"name": "kube-proxy-x"},
-            "spec": {"containers": [{"name": "sidecar", "image": "s:1"}, {"name": "kube-proxy", "image": "registry.example/kube-proxy:v1.34.4"}]},
+            "spec": {"nodeName": "a", "containers": [{"name": "sidecar", "image": "s:1"}, {"name": "kube-proxy", "image": "registry.example/kube-proxy:v1.34.4"}]},
             "status": {"containerStatuses": [{"name": "kube-proxy", "image": "i", "imageID": id, "ready": true, "restartCount": 0}]},
         }))
         .unwrap()
     }
 
+    fn objects(proxy: Option<Pod>, images: &[&str]) -> Objects {
+        let node = json!({"metadata": {"name": "a"}, "status": {
+            "images": images.iter().map(|name| json!({"names": [name]})).collect::<Vec<_>>(),
+            "nodeInfo": {"kubeletVersion": "v1.34.4", "architecture": "", "bootID": "", "containerRuntimeVersion": "", "kernelVersion": "",
+                "kubeProxyVersion": "", "machineID": "", "operatingSystem": "", "osImage": "", "systemUUID": ""},
+        }});
+        Objects { proxies: proxy.map(|pod| vec![pod]), nodes: Some(vec![serde_json::from_value(node).unwrap()]), ..Objects::default() }
+    }
+
     #[track_caller]
     fn case(id: &str, expected: &str) {
-        let choice = choose(&PodOptions::default(), Privilege::Netadmin, Some(&proxy(id)));
+        let choice = choose(&PodOptions::default(), Privilege::Netadmin, &objects(Some(proxy(id)), &[]), "a");
         assert_eq!(choice.image, expected, "{id}");
     }
 
@@ -93,12 +128,22 @@ mod tests {
     }
 
     #[test]
+    fn where_kube_proxy_has_stopped_its_image_is_still_there() {
+        let images = ["r.example/kube-proxy-tools/x:1", "r.example/kube-proxy:v1.33.1", "r.example/kube-proxy:v1.34.4"];
+        let chosen = choose(&PodOptions::default(), Privilege::Netadmin, &objects(None, &images), "a");
+        assert_eq!(chosen.image, "r.example/kube-proxy:v1.34.4");
+        let elsewhere = choose(&PodOptions::default(), Privilege::Netadmin, &objects(Some(proxy("")), &[]), "b");
+        assert_eq!(elsewhere.image, "registry.example/kube-proxy:v1.34.4");
+    }
+
+    #[test]
     fn without_kube_proxy_or_with_a_named_one() {
-        assert_eq!(choose(&PodOptions::default(), Privilege::Netadmin, None).image, FALLBACK_IMAGE);
-        assert_eq!(choose(&PodOptions::default(), Privilege::Sysadmin, Some(&proxy(DIGEST))).image, FALLBACK_IMAGE);
+        let with = objects(Some(proxy(DIGEST)), &[]);
+        assert_eq!(choose(&PodOptions::default(), Privilege::Netadmin, &objects(None, &[]), "a").image, FALLBACK_IMAGE);
+        assert_eq!(choose(&PodOptions::default(), Privilege::Sysadmin, &with, "a").image, FALLBACK_IMAGE);
         let named = PodOptions { image: Some("tools:1".into()), ..PodOptions::default() };
-        assert_eq!(choose(&named, Privilege::Sysadmin, Some(&proxy(DIGEST))).image, "tools:1");
+        assert_eq!(choose(&named, Privilege::Sysadmin, &with, "a").image, "tools:1");
         let auto = PodOptions { image: Some("auto".into()), ..PodOptions::default() };
-        assert_eq!(choose(&auto, Privilege::Netadmin, Some(&proxy(DIGEST))).image, "registry.example/kube-proxy:v1.34.4");
+        assert_eq!(choose(&auto, Privilege::Netadmin, &with, "a").image, "registry.example/kube-proxy:v1.34.4");
     }
 }

@@ -21,6 +21,9 @@ use crate::{Error, Result};
 /// So many nodes are read at a time.
 const AT_ONCE: usize = 8;
 
+/// Requests that a second reading takes: pods, Service and slices.
+const REREAD: usize = 2;
+
 /// Reads what the question needs: the Service and what belongs to it, and the nodes that matter.
 ///
 /// # Errors
@@ -44,8 +47,8 @@ pub async fn collect(config: &CollectConfig, query: &Query) -> Result<Snapshot> 
         // there is no such Service: the nearest names are all that is told
         nodes.clear();
     }
-    if is_alias(&found) {
-        // an alias in DNS leaves nothing on a node: no pod is made for nothing
+    if leaves_nothing(&found) {
+        // no pod is made for nothing
         nodes.clear();
     }
     let rows: Vec<Row> = TABLE.iter().filter(|row| row.when == When::Always).copied().collect();
@@ -118,7 +121,7 @@ pub async fn manifest(config: &CollectConfig, query: &Query) -> Result<String> {
     let privilege = Privilege::first(config.pod.profile);
     let mut documents = String::new();
     for node in &found.chosen.nodes {
-        let choice = image::choose(&config.pod, privilege, companions::kube_proxy(&found.objects, node));
+        let choice = image::choose(&config.pod, privilege, &found.objects, node);
         documents.push_str("---\n");
         documents.push_str(&node::plan(config, node, choice.image, privilege).yaml()?);
     }
@@ -155,17 +158,24 @@ async fn finish(
     if !nodes.is_empty() {
         companions::read(reader, &mut found.objects, namespace, nodes).await;
         config.say.line(format!("reading {}: {}", nodes.join(", "), found.chosen.why));
-        let reads = read_nodes(config, reader.client(), &found.objects, nodes, rows).await?;
-        for (name, read) in reads.0 {
+        let (mut reads, mut left) = read_nodes(config, reader.client(), &found.objects, nodes, rows).await?;
+        if reads.iter().any(|(_, read)| read.dumps.is_some()) && !services.is_empty() {
+            let mut after = api::again(reader, services).await?;
+            if !found.objects.stood_still(&after) && reader.may_ask(REREAD) {
+                config.say.line("the Service changed while it was read: reading once more");
+                api::refresh(reader, &mut found, after).await?;
+                (reads, left) = read_nodes(config, reader.client(), &found.objects, nodes, rows).await?;
+                after = api::again(reader, services).await?;
+            }
+            snapshot.objects_after = Some(after);
+        }
+        for (name, read) in reads {
             found.gaps.extend(read.gaps);
             if let Some(dumps) = read.dumps {
                 snapshot.nodes.insert(name, dumps);
             }
         }
-        found.gaps.extend(reads.1);
-        if !snapshot.nodes.is_empty() && !services.is_empty() {
-            snapshot.objects_after = Some(api::again(reader, services).await?);
-        }
+        found.gaps.extend(left);
     }
     allow::objects(&mut found.objects);
     if let Some(after) = &mut snapshot.objects_after {
@@ -188,9 +198,9 @@ async fn read_nodes(config: &CollectConfig, client: &Client, objects: &Objects, 
         if config.via == Via::DebugPod {
             sweep::expired(client, &config.limits, config.pod.namespace(), &config.say).await;
         }
-        let way = Way { config, client, ledger, rows };
+        let way = Way { config, client, ledger, objects, rows };
         futures::stream::iter(nodes)
-            .map(|name| async move { (name.clone(), node::read(way, name, companions::kube_proxy(objects, name)).await) })
+            .map(|name| async move { (name.clone(), node::read(way, name).await) })
             .buffered(AT_ONCE)
             .collect::<Vec<_>>()
             .await
@@ -206,13 +216,15 @@ fn is_read(found: &Found, (namespace, name): &Name) -> bool {
     super::lookup::has(&found.objects, namespace, name)
 }
 
-/// Whether every Service in question is of type ExternalName.
-fn is_alias(found: &Found) -> bool {
+/// Whether the Services in question live in DNS alone: ExternalName and headless ones have no rule on any node
+/// (kube-proxy pkg/proxy/util/utils.go, `ShouldSkipService`).
+fn leaves_nothing(found: &Found) -> bool {
     let mut kinds = found.services.iter().filter_map(|name| {
         let service = found.objects.services().iter().find(|service| super::lookup::name_of(service) == *name)?;
-        Some(service.spec.as_ref()?.type_.as_deref() == Some("ExternalName"))
+        let spec = service.spec.as_ref()?;
+        Some(spec.type_.as_deref() == Some("ExternalName") || spec.cluster_ip.as_deref() == Some("None"))
     });
-    kinds.next() == Some(true) && kinds.all(|alias| alias)
+    kinds.next() == Some(true) && kinds.all(|nothing| nothing)
 }
 
 fn request_limit(config: &CollectConfig) -> std::time::Duration {

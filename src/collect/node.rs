@@ -3,9 +3,9 @@
 
 use std::time::Duration;
 
-use k8s_openapi::api::core::v1::Pod;
 use kube::Client;
 
+use super::companions;
 use super::config::{CollectConfig, Profile, Via};
 use super::debug_pod::Ledger;
 use super::dumps::Row;
@@ -15,7 +15,7 @@ use super::manifest::{Plan, Privilege, fresh_name};
 use super::proof::{Proof, judge};
 use super::refusal::{self, Act};
 use super::script::{self, Frame};
-use super::snapshot::NodeDumps;
+use super::snapshot::{NodeDumps, Objects};
 use crate::report::{Code, Gap};
 
 /// What became of a node.
@@ -42,15 +42,17 @@ pub struct Way<'a> {
     pub client: &'a Client,
     /// Everything that is made.
     pub ledger: &'a Ledger,
+    /// What the API told.
+    pub objects: &'a Objects,
     /// What is read.
     pub rows: &'a [Row],
 }
 
-/// Reads `node`, whose kube-proxy pod is `proxy`.
-pub async fn read(way: Way<'_>, node: &str, proxy: Option<&Pod>) -> NodeRead {
+/// Reads `node`.
+pub async fn read(way: Way<'_>, node: &str) -> NodeRead {
     match way.config.via {
-        Via::DebugPod => by_debug_pod(way, node, proxy).await,
-        Via::KubeProxy => by_kube_proxy(way, node, proxy).await,
+        Via::DebugPod => by_debug_pod(way, node).await,
+        Via::KubeProxy => by_kube_proxy(way, node).await,
         Via::Local => match super::local::read(way.rows, way.config.limits.node).await {
             Ok(reading) => of(judge(node, reading)),
             Err(error) => NodeRead::nothing(Gap::new(Code::ToolMissingOrCrashed, Some(node), error.to_string())),
@@ -64,9 +66,9 @@ fn of(proof: Proof) -> NodeRead {
     NodeRead { dumps, gaps: proof.gaps }
 }
 
-async fn by_debug_pod(way: Way<'_>, node: &str, proxy: Option<&Pod>) -> NodeRead {
+async fn by_debug_pod(way: Way<'_>, node: &str) -> NodeRead {
     let privilege = Privilege::first(way.config.pod.profile);
-    let first = in_pod(way, node, proxy, privilege).await;
+    let first = in_pod(way, node, privilege).await;
     let enough = match &first {
         Ok(proof) => proof.readable,
         // where the pod itself cannot be had, a more privileged one cannot either
@@ -76,7 +78,7 @@ async fn by_debug_pod(way: Way<'_>, node: &str, proxy: Option<&Pod>) -> NodeRead
         (Ok(proof), Profile::Auto) if !enough => {
             let why = proof.gaps.first().map_or("its rules could not be read", |gap| gap.summary.as_str());
             way.config.say.line(format!("{why}: trying {node} once more with profile sysadmin"));
-            match in_pod(way, node, proxy, Privilege::Sysadmin).await {
+            match in_pod(way, node, Privilege::Sysadmin).await {
                 Ok(better) if better.readable => of(better),
                 Ok(_) => of(proof),
                 Err(gap) => {
@@ -91,9 +93,9 @@ async fn by_debug_pod(way: Way<'_>, node: &str, proxy: Option<&Pod>) -> NodeRead
     }
 }
 
-async fn in_pod(way: Way<'_>, node: &str, proxy: Option<&Pod>, privilege: Privilege) -> Result<Proof, Gap> {
+async fn in_pod(way: Way<'_>, node: &str, privilege: Privilege) -> Result<Proof, Gap> {
     let options = &way.config.pod;
-    let choice = image::choose(options, privilege, proxy);
+    let choice = image::choose(options, privilege, way.objects, node);
     tracing::debug!(node, image = choice.image, why = choice.why, "image");
     let plan = plan(way.config, node, choice.image, privilege);
     way.ledger.with_debug_pod(&plan, async |place| in_place(way, place, privilege.shell(), node).await).await?
@@ -112,8 +114,8 @@ pub fn plan(config: &CollectConfig, node: &str, image: String, privilege: Privil
     }
 }
 
-async fn by_kube_proxy(way: Way<'_>, node: &str, proxy: Option<&Pod>) -> NodeRead {
-    let Some(pod) = proxy else {
+async fn by_kube_proxy(way: Way<'_>, node: &str) -> NodeRead {
+    let Some(pod) = companions::kube_proxy(way.objects, node) else {
         return NodeRead::nothing(Gap {
             lost: Some(format!("the rules of node {node}")),
             help: Some("kubectl get pods -A -o wide | grep kube-proxy; or leave --via out".into()),

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use k8s_openapi::api::core::v1::{Endpoints, Node, Pod, Service};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use k8s_openapi::api::events::v1::Event;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use crate::report::Gap;
 
@@ -80,6 +81,22 @@ impl Objects {
     #[must_use]
     pub fn nodes(&self) -> &[Node] {
         self.nodes.as_deref().unwrap_or_default()
+    }
+    /// Whether the Services and slices of `after` are the same versions that stand here. What either side did not
+    /// read is left aside, and Services that only stand here nobody asked for again.
+    #[must_use]
+    pub fn stood_still(&self, after: &Self) -> bool {
+        type Versions<'a> = BTreeMap<(Option<&'a str>, Option<&'a str>), Option<&'a str>>;
+        fn versions<'a>(metas: impl Iterator<Item = &'a ObjectMeta>) -> Versions<'a> {
+            metas.map(|meta| ((meta.namespace.as_deref(), meta.name.as_deref()), meta.resource_version.as_deref())).collect()
+        }
+        let before = versions(self.services().iter().map(|one| &one.metadata));
+        let later = versions(after.services().iter().map(|one| &one.metadata));
+        let services = later.iter().all(|(name, version)| before.get(name) == Some(version));
+        let slices = self.slices.is_none()
+            || after.slices.is_none()
+            || versions(self.slices().iter().map(|one| &one.metadata)) == versions(after.slices().iter().map(|one| &one.metadata));
+        services && slices
     }
     /// Whether the list of `resource` (`services`) is all that the cluster has.
     #[must_use]
