@@ -56,9 +56,9 @@ fn draw_finding(page: &mut Page, finding: &Finding, detail: Detail) {
     }
     draw_evidence(page, &finding.evidence, detail);
     if let Some(help) = &finding.help {
-        page.paragraph(2, 9, (Ink::Bold, "next:"), &format!(" {help}"));
+        page.command(2, 9, "next:", help);
     }
-    page.paragraph(2, 9, (Ink::Dim, "more:"), &format!(" kubectl svc-trace explain {}", finding.code));
+    page.command(2, 9, "more:", &format!("kubectl svc-trace explain {}", finding.code));
 }
 
 pub(super) fn draw_evidence(page: &mut Page, evidence: &[Evidence], detail: Detail) {
@@ -111,7 +111,7 @@ pub(super) fn draw_gaps(page: &mut Page, gaps: &[Gap]) {
             page.paragraph(2, 4, (Ink::Plain, ""), &format!("so not known: {lost}"));
         }
         if let Some(help) = &gap.help {
-            page.paragraph(2, 9, (Ink::Bold, "next:"), &format!(" {help}"));
+            page.command(2, 9, "next:", help);
         }
     }
 }

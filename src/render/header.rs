@@ -2,7 +2,6 @@
 
 use super::human::Detail;
 use super::page::{Column, Mark, Marks, Page, Row};
-use super::words;
 use crate::report::{EndpointSummary, NodeSummary, PortSummary, Report, ServiceSummary};
 
 /// Endpoints and nodes that are listed before the rest is counted.
@@ -17,11 +16,10 @@ pub(super) fn draw(page: &mut Page, report: &Report, detail: Detail) {
         draw_service(page, service, detail);
     }
     draw_nodes(page, report, detail);
-    for text in &report.assumed {
-        labelled(page, "Assumed", text);
-    }
-    for text in &report.notes {
-        labelled(page, "Note", text);
+    for (label, texts) in [("Assumed", &report.assumed), ("Note", &report.notes)] {
+        for (number, text) in texts.iter().enumerate() {
+            labelled(page, if number == 0 { label } else { "" }, text);
+        }
     }
 }
 
@@ -81,7 +79,7 @@ fn draw_endpoints(page: &mut Page, endpoints: &[EndpointSummary], detail: Detail
     let text = match (used, unused) {
         (0, 0) => "none".to_owned(),
         (used, 0) => format!("{used} {ready}"),
-        (0, unused) => format!("none is used, {unused} not"),
+        (0, unused) => format!("{unused}, none used"),
         (used, unused) => format!("{used} {ready}, {unused} not used"),
     };
     labelled(page, "Endpoints", &text);
@@ -107,9 +105,10 @@ fn draw_endpoints(page: &mut Page, endpoints: &[EndpointSummary], detail: Detail
     let widths = widths(page, &rows, page.width().saturating_sub(LABEL));
     let cut = |row: &Row| Row {
         mark: row.mark,
-        cells: row.cells.iter().zip(&widths).map(|(cell, width)| match detail {
-            Detail::Folded => page.cut_middle(cell, *width),
-            Detail::Whole => cell.clone(),
+        // the last cell says why; it is wrapped instead
+        cells: row.cells.iter().zip(&widths).enumerate().map(|(at, (cell, width))| match detail {
+            Detail::Folded if at + 1 < widths.len() => page.cut_middle(cell, *width),
+            Detail::Folded | Detail::Whole => cell.clone(),
         }).collect(),
     };
     let rows: Vec<Row> = rows.iter().map(cut).collect();
@@ -138,7 +137,14 @@ fn widths(page: &Page, rows: &[Row], room: usize) -> Vec<usize> {
     let mut widths: Vec<usize> = (0..count)
         .map(|at| rows.iter().filter_map(|row| row.cells.get(at)).map(|cell| super::text::columns(&page.safe(cell))).max().unwrap_or(0).max(1))
         .collect();
-    while widths.iter().map(|width| width + 2).sum::<usize>() > room {
+    let over = |widths: &[usize]| widths.iter().map(|width| width + 2).sum::<usize>() > room;
+    // what is said last can be wrapped, names can only be cut
+    while over(&widths) && widths.last().is_some_and(|last| *last > 24) {
+        if let Some(last) = widths.last_mut() {
+            *last -= 1;
+        }
+    }
+    while over(&widths) {
         let Some(widest) = widths.iter_mut().max_by_key(|width| **width).filter(|width| **width > 8) else { break };
         *widest -= 1;
     }
@@ -175,9 +181,4 @@ fn node_text(node: &NodeSummary, detail: Detail) -> String {
         text.push_str(&format!(" ({evidence})"));
     }
     text
-}
-
-/// What is counted in one word, for the last line: `all 3 ready endpoints`.
-pub(super) fn used_endpoints(service: &ServiceSummary) -> String {
-    words::count(service.endpoints.iter().filter(|endpoint| endpoint.used).count(), "endpoint")
 }

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use super::human::Detail;
 use super::page::{Column, Ink, Mark, Marks, Page, Row};
+use super::ways::{After, Branch, Parted, Routes, is_base, is_end, is_passage, is_rewrite};
 use super::words;
 use crate::report::{Disposition, Evidence, Hop, Outcome, Trace};
 
@@ -176,10 +177,11 @@ fn rows<'r>(page: &Page, trace: &'r Trace) -> Vec<Line<'r>> {
     for (number, group) in parted.after.iter().enumerate() {
         if number == 0 {
             for (at, hop) in group.hops.iter().enumerate() {
+                // ways that part are routed apart, which says nothing new
                 if hop.table.is_empty() && group.routes == Routes::Own {
-                    let text = "each as its own route says".to_owned();
-                    lines.push(Line { hook: &hop.hook, chain: "", mark: Mark::Plain, text, at: (None, None) });
-                } else if let Some(line) = hop_line(page, hop, group.hops.get(at + 1), Some(group.outcome)) {
+                    continue;
+                }
+                if let Some(line) = hop_line(page, hop, group.hops.get(at + 1), Some(group.outcome)) {
                     lines.push(line);
                 }
             }
@@ -217,105 +219,6 @@ fn key(hop: &Hop) -> (&str, &str, Option<u32>) {
     (&hop.hook, &hop.chain, hop.line)
 }
 
-/// Ways that part after some common hops and meet again.
-struct Parted<'r> {
-    before: &'r [Hop],
-    branches: Vec<Branch<'r>>,
-    after: Vec<After<'r>>,
-}
-
-/// One way between the common beginning and its last rewrite (or its end).
-struct Branch<'r> {
-    outcome: &'r Outcome,
-    hops: &'r [Hop],
-    /// Where it leaves the common way.
-    leaves: Option<&'r Hop>,
-}
-
-/// What follows the last rewrite, for all ways that have it alike.
-struct After<'r> {
-    outcome: &'r Outcome,
-    hops: &'r [Hop],
-    count: usize,
-    routes: Routes,
-}
-
-/// Whether ways that end alike are routed alike.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Routes {
-    Same,
-    Own,
-}
-
-impl<'r> Parted<'r> {
-    fn of(outcomes: &'r [Outcome]) -> Self {
-        let Some((first, others)) = outcomes.split_first() else {
-            return Self { before: &[], branches: Vec::new(), after: Vec::new() };
-        };
-        let mut common = first.hops.len();
-        for other in others {
-            let alike = first.hops.iter().zip(&other.hops).take_while(|(a, b)| a == b).count();
-            common = common.min(alike);
-        }
-        let before = first.hops.get(..common).unwrap_or_default();
-        let mut branches: Vec<Branch<'r>> = Vec::new();
-        let mut after: Vec<After<'r>> = Vec::new();
-        if others.is_empty() {
-            return Self { before, branches, after };
-        }
-        for outcome in outcomes {
-            let own = outcome.hops.get(common..).unwrap_or_default();
-            let pivot = match own.iter().rposition(is_rewrite) {
-                Some(at) => at + 1,
-                None if is_end(outcome) || outcome.when.is_some() => own.len(),
-                None => 0,
-            };
-            let (branch, rest) = own.split_at_checked(pivot).unwrap_or((own, &[]));
-            if pivot > 0 || !outcome.depends_on.is_empty() {
-                branches.push(Branch { outcome, hops: branch, leaves: own.first() });
-            }
-            if rest.is_empty() {
-                continue;
-            }
-            match after.iter_mut().find(|group| alike(group.hops, rest)) {
-                Some(group) => {
-                    group.count += 1;
-                    if group.hops != rest {
-                        group.routes = Routes::Own;
-                    }
-                }
-                None => after.push(After { outcome, hops: rest, count: 1, routes: Routes::Same }),
-            }
-        }
-        after.sort_by_key(|group| std::cmp::Reverse(group.count));
-        Self { before, branches, after }
-    }
-}
-
-/// Whether two ends are the same but for where the route leads.
-fn alike(a: &[Hop], b: &[Hop]) -> bool {
-    a.len() == b.len()
-        && a.iter().zip(b).all(|(a, b)| if a.table.is_empty() && b.table.is_empty() { a.hook == b.hook } else { a == b })
-}
-
-/// A rule that rewrites the destination.
-fn is_rewrite(hop: &Hop) -> bool {
-    ["dnat", "redirect", "real server"].iter().any(|verb| hop.action.starts_with(verb))
-}
-
-/// Whether the packet goes no further.
-fn is_end(outcome: &Outcome) -> bool {
-    match outcome.disposition {
-        Disposition::Dropped | Disposition::Rejected | Disposition::Unroutable | Disposition::Loop => true,
-        Disposition::Delivered | Disposition::Local | Disposition::Untouched | Disposition::Indeterminate => false,
-    }
-}
-
-/// A jump or a return that only leads from one chain to the next.
-fn is_passage(hop: &Hop) -> bool {
-    hop.words.is_none() && ["jump ", "goto ", "return"].iter().any(|verb| hop.action.starts_with(verb))
-}
-
 fn branch_lines<'r>(page: &Page, parted: &Parted<'r>, lines: &mut Vec<Line<'r>>) {
     let (sure, conditional): (Vec<&Branch<'r>>, Vec<&Branch<'r>>) =
         parted.branches.iter().partition(|branch| branch.outcome.when.is_none());
@@ -332,17 +235,32 @@ fn branch_lines<'r>(page: &Page, parted: &Parted<'r>, lines: &mut Vec<Line<'r>>)
         let left: Vec<&&Branch<'r>> = sure.iter().filter(|branch| !shown.iter().any(|s| std::ptr::eq(*s, **branch))).collect();
         lines.push(rest_line(page, &left));
     }
-    let mut said: Vec<&str> = Vec::new();
+    let mut said: Vec<String> = Vec::new();
+    let conditions: Vec<&str> = conditional.iter().filter_map(|branch| branch.outcome.when.as_deref()).collect();
     for branch in &conditional {
-        let when = branch.outcome.when.as_deref().unwrap_or_default();
+        let when = folded_condition(branch.outcome.when.as_deref().unwrap_or_default(), &conditions, page.dots());
         if said.contains(&when) {
             continue;
         }
+        let same: Vec<&&Branch<'r>> = conditional
+            .iter()
+            .filter(|other| folded_condition(other.outcome.when.as_deref().unwrap_or_default(), &conditions, page.dots()) == when)
+            .collect();
+        lines.push(conditional_line(page, &when, branch, &same));
         said.push(when);
-        let same: Vec<&&Branch<'r>> =
-            conditional.iter().filter(|other| other.outcome.when.as_deref() == Some(when)).collect();
-        lines.push(conditional_line(page, when, branch, &same));
     }
+}
+
+/// A condition in which the one word is left out that tells it from others.
+fn folded_condition(when: &str, all: &[&str], dots: &str) -> String {
+    let words: Vec<&str> = when.split(' ').collect();
+    let differs = |other: &&&str| {
+        let other: Vec<&str> = other.split(' ').collect();
+        let apart: Vec<usize> = words.iter().zip(&other).enumerate().filter(|(_, (a, b))| a != b).map(|(at, _)| at).collect();
+        (other.len() == words.len() && apart.len() == 1).then(|| apart.first().copied()).flatten()
+    };
+    let Some(at) = all.iter().find_map(|other| differs(&other)) else { return when.to_owned() };
+    words.iter().enumerate().map(|(number, word)| if number == at { dots } else { word }).collect::<Vec<_>>().join(" ")
 }
 
 fn rest_line<'r>(page: &Page, left: &[&&Branch<'r>]) -> Line<'r> {
@@ -382,7 +300,12 @@ fn branch_line<'r>(page: &Page, branch: &Branch<'r>) -> Line<'r> {
     if let Some(ppm) = branch.outcome.ppm {
         text.push_str(&format!("{} ", words::percent(ppm)));
     }
-    text.push_str(&short_ending(page, branch.outcome));
+    // what is lost further down was on its way somewhere
+    let headed = branch.hops.last().filter(|hop| is_rewrite(hop) && is_end(branch.outcome)).and_then(|hop| hop.action.rsplit(' ').next());
+    match headed {
+        Some(to) => text.push_str(&format!("to {to}: {}", lost(branch.outcome.disposition))),
+        None => text.push_str(&short_ending(page, branch.outcome)),
+    }
     let notes: Vec<&str> = branch.hops.iter().filter_map(|hop| hop.words.as_deref()).filter(|w| !text.contains(*w)).collect();
     if branch.outcome.depends_on.is_empty() && is_end(branch.outcome) && !notes.is_empty() {
         text.push_str(&format!(" ({})", notes.join("; ")));
@@ -410,6 +333,17 @@ fn branch_mark(outcome: &Outcome) -> Mark {
 fn mark(outcome: &Outcome, hop: &Hop) -> Mark {
     let ends = outcome.hops.last().is_some_and(|last| last == hop) && is_end(outcome);
     if outcome.expected == Some(false) && (ends || (is_rewrite(hop) && !is_end(outcome))) { Mark::Bad } else { Mark::Plain }
+}
+
+/// What becomes of a way that the lines below tell the reason of.
+const fn lost(disposition: Disposition) -> &'static str {
+    match disposition {
+        Disposition::Rejected => "refused",
+        Disposition::Dropped => "dropped",
+        Disposition::Unroutable => "no way on",
+        Disposition::Loop => "a loop",
+        Disposition::Delivered | Disposition::Local | Disposition::Untouched | Disposition::Indeterminate => "",
+    }
 }
 
 /// Where a way ends, in a table: pods stand in the header, the node is enough.
@@ -465,9 +399,4 @@ fn hop_line<'r>(page: &Page, hop: &'r Hop, next: Option<&Hop>, only: Option<&'r 
     };
     let mark = only.map_or(Mark::Plain, |outcome| mark(outcome, hop));
     Some(Line { hook: &hop.hook, chain: &hop.chain, mark, text, at: (hop.dump.as_deref(), hop.line) })
-}
-
-/// Whether the hop is a rule of a base chain, named as its hook.
-fn is_base(hop: &Hop) -> bool {
-    hop.chain.eq_ignore_ascii_case(&hop.hook)
 }

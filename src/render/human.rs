@@ -3,7 +3,7 @@
 
 use super::page::{Ink, Mark, Page};
 use super::{Style, findings, header, paths, words};
-use crate::report::{Disposition, PathState, Report, Severity, Trace, Verdict};
+use crate::report::{Disposition, EndpointSummary, PathState, Report, Severity, Trace, Verdict};
 
 /// How much is spelled out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,8 +20,8 @@ pub fn render(report: &Report, style: Style, detail: Detail) -> String {
     let mut page = Page::new(style);
     header::draw(&mut page, report, detail);
     match detail {
-        Detail::Folded => paths::draw(&mut page, &report.traces),
-        Detail::Whole => paths::draw_whole(&mut page, &report.traces),
+        Detail::Folded => paths::draw(&mut page, report),
+        Detail::Whole => paths::draw_whole(&mut page, report),
     }
     findings::draw(&mut page, &report.findings, detail);
     findings::draw_gaps(&mut page, &report.gaps);
@@ -83,7 +83,7 @@ fn trouble(report: &Report) -> String {
         let mut nodes: Vec<&str> = wrong.iter().map(|trace| trace.path.node.as_str()).collect();
         nodes.dedup();
         let of = format!("{} of {}", wrong.len(), words::count(report.traces.len(), "path"));
-        return format!("{}: {text} on {} ({of})", subject(report), words::list(&nodes, 3));
+        return format!("{}: {text} on {} ({of})", subject(report), words::on_nodes(&nodes, 3));
     }
     report.findings.first().map_or_else(|| subject(report), |finding| format!("{}: {}", subject(report), finding.summary))
 }
@@ -115,7 +115,7 @@ fn paths_answer(report: &Report) -> String {
             None => "nothing was walked".to_owned(),
         };
     }
-    let nodes = words::list(&words::nodes(traces), 4);
+    let nodes = words::on_nodes(&words::nodes(traces), 4);
     let many = match traces.len() {
         1 => "the path".to_owned(),
         count => format!("all {count} paths"),
@@ -126,15 +126,25 @@ fn paths_answer(report: &Report) -> String {
             _ => format!("{many} walked on {nodes}"),
         };
     }
-    let used = report.service.as_ref().map_or(0, |service| service.endpoints.iter().filter(|e| e.used).count());
-    let all_reach = used > 0 && traces.iter().all(|trace| reached(trace) == used);
+    let used: Vec<usize> = traces.iter().map(|trace| used_by(report, trace)).collect();
+    let all_reach = traces.iter().zip(&used).all(|(trace, used)| *used > 0 && reached(trace) == *used);
     let reach = if traces.len() == 1 { "reaches" } else { "reach" };
     let are = if traces.len() == 1 { "is as it should be" } else { "are as they should be" };
-    match report.service.as_ref().filter(|_| all_reach) {
-        Some(service) if used == 1 => format!("{many} {reach} the {} from {nodes}", header::used_endpoints(service).trim_start_matches("1 ")),
-        Some(service) => format!("{many} {reach} all {} from {nodes}", header::used_endpoints(service)),
-        None => format!("{many} {are} on {nodes}"),
+    match used.first() {
+        Some(1) if all_reach && used.iter().all(|used| *used == 1) => format!("{many} {reach} the endpoint from {nodes}"),
+        Some(first) if all_reach && used.iter().all(|used| used == first) => format!("{many} {reach} all {first} endpoints from {nodes}"),
+        Some(_) if all_reach => format!("{many} {reach} all their endpoints from {nodes}"),
+        Some(_) | None => format!("{many} {are} on {nodes}"),
     }
+}
+
+/// Endpoints that a path could reach: those in use of its port and family.
+fn used_by(report: &Report, trace: &Trace) -> usize {
+    let endpoints = report.service.iter().flat_map(|service| &service.endpoints);
+    let of_path = |endpoint: &&EndpointSummary| {
+        endpoint.used && endpoint.port_name == trace.path.port_name && endpoint.address.starts_with('[') == trace.path.to.is_ipv6()
+    };
+    endpoints.filter(of_path).count()
 }
 
 /// How many destinations a path arrives at.
@@ -194,7 +204,10 @@ mod tests {
                     let drawn = plain(report, Style { width, glyphs, ..Style::default() }, detail);
                     assert!(drawn.ends_with('\n') && !drawn.contains("\n\n\n"));
                     for line in drawn.lines() {
-                        assert!(text::columns(line) <= width, "{number} {detail:?} {width}: {line}");
+                        // a word of a command is never broken, so that it can be copied
+                        let word = line.trim().trim_end_matches(" \\");
+                        let command = line.starts_with("         ") && !word.contains(' ');
+                        assert!(text::columns(line) <= width || command, "{number} {detail:?} {width}: {line}");
                         assert_eq!(text::clean(line), line, "{number} {detail:?}");
                         assert_eq!(line.trim_end(), line, "{number} {detail:?}: blanks at the end");
                     }
@@ -226,9 +239,9 @@ mod tests {
             "default/web", "10.96.10.1", "http 30080 → 80 → 8080/TCP", "3 ready", "10.244.1.5:8080",
             "✓ a pod on node-a → 10.96.10.1:80", "this is default/web:http", ":60", "33.3 % → 10.244.1.5:8080", ":80",
             "33.3 % → 10.244.1.6:8080", "nothing matches, policy ACCEPT",
-            "node-a itself", "as above, masqueraded (mark :59)",
+            "node-a → 10.96.10.1:80", "as above, masqueraded (mark :59)",
             "outside", "as above, masqueraded",
-            "endpoint 10.244.1.5", "as above, masqueraded back to itself",
+            "endpoint 10.244.1.5", "as above, masqueraded to itself",
             "not checked: nodes b and c (--all-nodes)",
         ]);
         ends_in(&samples::healthy(3), "✓ all 4 paths reach all 3 endpoints from node-a (1 of 3 nodes)");

@@ -12,6 +12,7 @@ pub mod prose;
 mod samples;
 mod text;
 mod v1;
+mod ways;
 mod words;
 
 use crate::report::{Report, Severity};

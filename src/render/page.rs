@@ -242,6 +242,61 @@ impl Page {
         self.paragraph(0, self.mark_width() + 1, (Ink::Of(mark), symbol), text);
     }
 
+    /// A mark, a paragraph, and dim at the right edge what the numbers below belong to.
+    pub(super) fn headline(&mut self, mark: Mark, text: &str, aside: &str) {
+        let begin = self.out.len();
+        self.marked(mark, text);
+        let aside = self.safe(aside);
+        let last = self.out.get(begin..).and_then(|added| added.trim_end().lines().last()).unwrap_or_default();
+        let used = text::columns(&plain(last));
+        let gap = self.width().saturating_sub(used + text::columns(&aside));
+        if gap >= 2 && !aside.is_empty() {
+            self.out.truncate(self.out.trim_end().len());
+            self.out.extend(std::iter::repeat_n(' ', gap));
+            self.out.push_str(&inked(Ink::Dim, &aside));
+            self.out.push('\n');
+        }
+    }
+
+    /// A command that can be copied: broken between words alone, each line but the last ending in a backslash.
+    pub(super) fn command(&mut self, indent: usize, hang: usize, lead: &str, command: &str) {
+        let command = self.safe(command);
+        let room = self.width().saturating_sub(hang + 2);
+        let mut lines: Vec<String> = vec![String::new()];
+        let mut open = Quote::Closed;
+        for word in command.split(' ') {
+            let line = lines.last().map(String::as_str).unwrap_or_default();
+            let fits = line.is_empty() || text::columns(line) + 1 + text::columns(word) <= room;
+            // a break inside quotes would be part of the argument
+            if fits || open == Quote::Open {
+                if let Some(line) = lines.last_mut() {
+                    if !line.is_empty() {
+                        line.push(' ');
+                    }
+                    line.push_str(word);
+                }
+            } else {
+                lines.push(word.to_owned());
+            }
+            open = open.after(word);
+        }
+        let comment = lines.iter().position(|line| line.contains(" # ") || line.starts_with("# ")).unwrap_or(usize::MAX);
+        let last = lines.len().saturating_sub(1);
+        for (number, line) in lines.iter().enumerate() {
+            let start = if number == 0 { indent } else { hang };
+            self.out.extend(std::iter::repeat_n(' ', start));
+            if number == 0 {
+                self.out.push_str(&inked(Ink::Bold, lead));
+                self.out.extend(std::iter::repeat_n(' ', hang.saturating_sub(indent + text::columns(lead))));
+            }
+            if number > comment {
+                self.out.push_str("# ");
+            }
+            self.out.push_str(line);
+            self.out.push_str(if number < last && number < comment { " \\\n" } else { "\n" });
+        }
+    }
+
     /// Rows in columns; a cell that is wider than its column is wrapped. `marks` says whether marks are drawn before them.
     pub(super) fn table(&mut self, indent: usize, marks: Marks, columns: &[Column], rows: &[Row]) {
         let mut all = Vec::new();
@@ -298,6 +353,36 @@ impl Page {
     fn mark_of(&self, symbol: &str) -> Option<Mark> {
         [Mark::Good, Mark::Warn, Mark::Bad, Mark::Unknown].into_iter().find(|mark| self.symbol(*mark) == symbol)
     }
+}
+
+/// Whether a shell's single quotes are open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Quote {
+    Open,
+    Closed,
+}
+
+impl Quote {
+    fn after(self, word: &str) -> Self {
+        let odd = word.matches('\'').count() % 2 == 1;
+        match (self, odd) {
+            (quote, false) => quote,
+            (Self::Open, true) => Self::Closed,
+            (Self::Closed, true) => Self::Open,
+        }
+    }
+}
+
+/// A line without the colours that were put in here.
+fn plain(line: &str) -> String {
+    let mut out = String::new();
+    let mut rest = line;
+    while let Some((before, after)) = rest.split_once("\u{1b}[") {
+        out.push_str(before);
+        rest = after.split_once('m').map_or("", |(_, after)| after);
+    }
+    out.push_str(rest);
+    out
 }
 
 /// Whether a table has marks.

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::hops;
 use super::page::{Column, Mark, Marks, Page, Row};
 use super::words;
-use crate::report::{AddressKind, Disposition, Hop, Origin, Outcome, PathState, Trace};
+use crate::report::{AddressKind, Report, Disposition, Hop, Origin, Outcome, PathState, Trace};
 
 /// Nodes that are told in full when several have trouble.
 const NODES: usize = 3;
@@ -13,7 +13,9 @@ const NODES: usize = 3;
 const SPELLED: usize = 3;
 
 /// Draws the paths: one spelled out for a healthy node, those with trouble else; nodes without trouble in a line.
-pub(super) fn draw(page: &mut Page, traces: &[Trace]) {
+pub(super) fn draw(page: &mut Page, report: &Report) {
+    let traces = &report.traces;
+    let clients = words::Clients::of(report);
     let nodes = words::nodes(traces);
     let of = |node: &str| traces.iter().filter(|trace| trace.path.node == node).collect::<Vec<_>>();
     let (mut bad, mut good): (Vec<&str>, Vec<&str>) = nodes.iter().partition(|node| of(node).iter().any(|t| is_trouble(t)));
@@ -21,7 +23,7 @@ pub(super) fn draw(page: &mut Page, traces: &[Trace]) {
     good.retain(|node| !told.contains(node));
     for node in &told {
         page.blank();
-        draw_node(page, &of(node));
+        draw_node(page, clients, &of(node));
     }
     let mut rows = Vec::new();
     for node in &bad {
@@ -29,7 +31,7 @@ pub(super) fn draw(page: &mut Page, traces: &[Trace]) {
         let wrong: Vec<&&Trace> = traces.iter().filter(|trace| is_trouble(trace)).collect();
         let first = wrong.first().and_then(|trace| trace.trouble.clone()).unwrap_or_else(|| "trouble".into());
         let mark = worst(traces.iter().copied());
-        rows.push(Row { mark, cells: vec![(*node).to_owned(), format!("{first} ({} of {})", wrong.len(), words::count(traces.len(), "path"))] });
+        rows.push(Row { mark, cells: vec![words::on_nodes(&[node], 1), format!("{first} ({} of {})", wrong.len(), words::count(traces.len(), "path"))] });
     }
     if !good.is_empty() {
         let count: usize = good.iter().map(|node| of(node).len()).sum();
@@ -37,7 +39,7 @@ pub(super) fn draw(page: &mut Page, traces: &[Trace]) {
         let text = if compared { "as they should be" } else { "walked, nothing to compare with" };
         rows.push(Row {
             mark: if compared { Mark::Good } else { Mark::Plain },
-            cells: vec![words::list(&good, 4), format!("all {} {text}", words::count(count, "path"))],
+            cells: vec![words::on_nodes(&good, 4), format!("all {} {text}", words::count(count, "path"))],
         });
     }
     if !rows.is_empty() {
@@ -49,10 +51,10 @@ pub(super) fn draw(page: &mut Page, traces: &[Trace]) {
 }
 
 /// Draws every path with every way and every rule whole.
-pub(super) fn draw_whole(page: &mut Page, traces: &[Trace]) {
-    for trace in traces {
+pub(super) fn draw_whole(page: &mut Page, report: &Report) {
+    for trace in &report.traces {
         page.blank();
-        headline(page, trace);
+        headline(page, words::Clients::of(report), trace);
         hops::draw_whole(page, trace);
     }
 }
@@ -105,7 +107,7 @@ pub(super) const fn mark(state: PathState) -> Mark {
     }
 }
 
-fn draw_node(page: &mut Page, traces: &[&Trace]) {
+fn draw_node(page: &mut Page, clients: words::Clients<'_>, traces: &[&Trace]) {
     let troubled = traces.iter().any(|trace| is_trouble(trace));
     let mut spelled: Vec<&Trace> = Vec::new();
     let mut rows: Vec<Told<'_>> = Vec::new();
@@ -113,39 +115,40 @@ fn draw_node(page: &mut Page, traces: &[&Trace]) {
         let telling = if troubled { is_trouble(trace) && spelled.len() < SPELLED } else { spelled.is_empty() };
         let repeats = spelled.iter().any(|other| shape(other) == shape(trace));
         if telling && !repeats {
-            flush(page, &mut rows);
-            headline(page, trace);
+            flush(page, clients, &mut rows);
+            headline(page, clients, trace);
             hops::draw(page, trace);
             spelled.push(trace);
         } else {
             rows.push(Told { trace, effect: effect(page, trace, &spelled) });
         }
     }
-    flush(page, &mut rows);
+    flush(page, clients, &mut rows);
 }
 
 /// The line above a hop table.
-fn headline(page: &mut Page, trace: &Trace) {
-    let mut text = place(page, trace);
+fn headline(page: &mut Page, clients: words::Clients<'_>, trace: &Trace) {
+    let mut text = place(page, clients, trace);
     let refused = trace.outcomes.iter().all(|outcome| outcome.destination.is_none() || !reaches(outcome));
     match (&trace.trouble, &trace.expected) {
         (Some(trouble), _) => text.push_str(&format!(": {trouble}")),
-        (None, Some(expected)) if refused => text.push_str(&format!(": {expected}, as it should be")),
+        (None, Some(expected)) if refused => text.push_str(&format!(": {}", promised(expected))),
         (None, _) => {}
     }
-    // stands above the line numbers
-    if let Some(dump) = hops::main_dump(trace) {
-        let room = page.width().saturating_sub(page.mark_width() + 1);
-        let used = super::text::columns(&page.safe(&text)) + super::text::columns(&page.safe(dump));
-        text.push_str(&" ".repeat(room.saturating_sub(used).max(1)));
-        text.push_str(dump);
+    page.headline(mark(trace.state), &text, hops::main_dump(trace).unwrap_or_default());
+}
+
+/// A promise that was kept: `refused, as it should be: no endpoint is ready`.
+fn promised(expected: &str) -> String {
+    match expected.split_once(": ") {
+        Some((what, why)) => format!("{what}, as it should be: {why}"),
+        None => format!("{expected}, as it should be"),
     }
-    page.marked(mark(trace.state), &text);
 }
 
 /// `a pod on node-a → 10.96.10.1:80`.
-fn place(page: &Page, trace: &Trace) -> String {
-    format!("{} {} {}", words::client(&trace.path), page.arrow(), words::address(&trace.path))
+fn place(page: &Page, clients: words::Clients<'_>, trace: &Trace) -> String {
+    format!("{} {} {}", clients.name(&trace.path), page.arrow(), words::address(&trace.path))
 }
 
 /// A path that is told in one line.
@@ -155,7 +158,7 @@ struct Told<'r> {
 }
 
 /// Draws what has gathered, like ones in one line.
-fn flush(page: &mut Page, told: &mut Vec<Told<'_>>) {
+fn flush(page: &mut Page, clients: words::Clients<'_>, told: &mut Vec<Told<'_>>) {
     let mut rows: Vec<Row> = Vec::new();
     let mut done = vec![false; told.len()];
     for (number, path) in told.iter().enumerate() {
@@ -169,9 +172,9 @@ fn flush(page: &mut Page, told: &mut Vec<Told<'_>>) {
                     *done = true;
                 }
             }
-            folded_place(page, path.trace, like.len())
+            folded_place(page, clients, path.trace, like.len())
         } else {
-            place(page, path.trace)
+            place(page, clients, path.trace)
         };
         rows.push(Row { mark: mark(path.trace.state), cells: vec![text, path.effect.clone()] });
     }
@@ -186,7 +189,10 @@ fn flush(page: &mut Page, told: &mut Vec<Told<'_>>) {
 
 fn cell_width(page: &Page, rows: &[Row]) -> usize {
     let widest = rows.iter().filter_map(|row| row.cells.first()).map(|cell| super::text::columns(&page.safe(cell))).max();
-    widest.unwrap_or(0).min(page.width() * 11 / 20)
+    // the second column has what it wants first, as far as it goes
+    let other = rows.iter().filter_map(|row| row.cells.get(1)).map(|cell| super::text::columns(&page.safe(cell))).max().unwrap_or(0);
+    let room = page.width().saturating_sub(page.mark_width() + 4);
+    widest.unwrap_or(0).min(room.saturating_sub(other).max(room * 11 / 20))
 }
 
 fn rest_width(page: &Page, first: usize) -> usize {
@@ -199,8 +205,8 @@ fn folds(a: &Told<'_>, b: &Told<'_>) -> bool {
     key(a) == key(b) && a.trace.path.protocol == b.trace.path.protocol && a.effect == b.effect
 }
 
-fn folded_place(page: &Page, trace: &Trace, count: usize) -> String {
-    let client = if trace.path.origin == Origin::Pod { format!("pods on {}", trace.path.node) } else { words::client(&trace.path) };
+fn folded_place(page: &Page, clients: words::Clients<'_>, trace: &Trace, count: usize) -> String {
+    let client = if trace.path.origin == Origin::Pod { format!("pods on {}", trace.path.node) } else { clients.name(&trace.path) };
     let addresses = match trace.path.address {
         AddressKind::NodePort => "node addresses",
         AddressKind::ClusterIp => "cluster IPs",
@@ -257,10 +263,11 @@ fn effect(page: &Page, trace: &Trace, spelled: &[&Trace]) -> String {
         (None, None) => describe(page, trace),
     };
     let masqueraded = masquerade(trace);
+    let main = spelled.last().and_then(|spelled| hops::main_dump(spelled));
     let before = above.map_or(Masquerade::None, |above| masquerade(above));
     match masqueraded {
-        Masquerade::All if before != Masquerade::All => text.push_str(&format!(", masqueraded{}", marked_at(trace))),
-        Masquerade::Some => text.push_str(&some_masqueraded(trace)),
+        Masquerade::All if before != Masquerade::All => text.push_str(&format!(", masqueraded{}", marked_at(trace, main))),
+        Masquerade::Some => text.push_str(&some_masqueraded(trace, main)),
         Masquerade::None if above.is_some() && before != Masquerade::None => text.push_str(", source kept"),
         Masquerade::All | Masquerade::None => {}
     }
@@ -284,13 +291,13 @@ fn masquerade(trace: &Trace) -> Masquerade {
     }
 }
 
-fn some_masqueraded(trace: &Trace) -> String {
+fn some_masqueraded(trace: &Trace, main: Option<&str>) -> String {
     let which: Vec<&Outcome> = trace.outcomes.iter().filter(|o| o.masqueraded && o.when.is_none()).collect();
-    let at = which.first().map(|outcome| mark_place(outcome)).unwrap_or_default();
+    let at = which.first().map(|outcome| mark_place(outcome, main).replacen("mark ", "", 1)).unwrap_or_default();
     let own = trace.path.from.to_string();
     let to_self = |o: &&Outcome| o.destination.as_deref().is_some_and(|to| host(to) == own);
     if !which.is_empty() && which.iter().all(to_self) {
-        return format!(", masqueraded back to itself{at}");
+        return format!(", masqueraded to itself{at}");
     }
     let names: Vec<&str> = which.iter().filter_map(|o| o.destination.as_deref()).collect();
     format!(", masqueraded to {}{at}", words::list(&names, 2))
@@ -301,13 +308,18 @@ fn host(socket: &str) -> String {
     socket.parse::<std::net::SocketAddr>().map_or_else(|_| socket.to_owned(), |socket| socket.ip().to_string())
 }
 
-fn marked_at(trace: &Trace) -> String {
-    trace.outcomes.iter().find(|o| o.masqueraded).map(mark_place).unwrap_or_default()
+fn marked_at(trace: &Trace, main: Option<&str>) -> String {
+    trace.outcomes.iter().find(|o| o.masqueraded).map(|outcome| mark_place(outcome, main)).unwrap_or_default()
 }
 
-/// Which rule decided on the masquerade: ` (mark :62)`, the call of the chain that set the mark.
-fn mark_place(outcome: &Outcome) -> String {
-    let place = |chain: &str, hop: &Hop| hop.line.map_or_else(String::new, |line| format!(" ({chain} :{line})"));
+/// Which rule decided on the masquerade: ` (mark :62)`, the call of the chain that set the mark. Its dump is named where
+/// it is not the `main` one, whose name stands above.
+fn mark_place(outcome: &Outcome, main: Option<&str>) -> String {
+    let place = |what: &str, hop: &Hop| match (hop.dump.as_deref(), hop.line) {
+        (_, None) => String::new(),
+        (Some(dump), Some(line)) if main != Some(dump) => format!(" ({dump}:{line})"),
+        (_, Some(line)) => format!(" ({what} :{line})"),
+    };
     let call = outcome.hops.iter().zip(outcome.hops.iter().skip(1)).find(|(call, set)| {
         set.action.starts_with("mark") && call.action.strip_prefix("jump ").is_some_and(|chain| chain == set.chain)
     });
@@ -325,7 +337,7 @@ fn describe(page: &Page, trace: &Trace) -> String {
         [] => "nothing is known of it".into(),
         [only] => {
             let why = trace.expected.as_ref().filter(|_| !reaches(only));
-            why.map_or_else(|| hops::ending(page, only), |why| format!("{why}, as it should be"))
+            why.map_or_else(|| hops::ending(page, only), |why| promised(why))
         }
         many => {
             let arriving = many.iter().filter(|outcome| reaches(outcome)).count();

@@ -1,6 +1,6 @@
 //! Numbers and places in the words that people use. Exact figures stand in JSON.
 
-use crate::report::{Origin, PathInfo, Severity, Trace};
+use crate::report::{Origin, PathInfo, Report, Severity, Trace};
 
 /// `33.3 %`, `0.2 %`, `100 %`.
 pub(super) fn percent(ppm: u32) -> String {
@@ -56,14 +56,48 @@ pub(super) fn severities(of: &(impl Iterator<Item = Severity> + Clone)) -> Strin
     parts.join(", ")
 }
 
-/// Who sends: `a pod on node-a`, `node-a itself`, `outside`.
-pub(super) fn client(path: &PathInfo) -> String {
-    match (&path.client, path.origin) {
-        (_, Origin::Pod) if path.client_is_endpoint => format!("endpoint {}", path.from),
-        (Some(pod), Origin::Pod) => format!("pod {pod}"),
-        (None, Origin::Pod) => format!("a pod on {}", path.node),
-        (_, Origin::Node) => format!("{} itself", path.node),
-        (_, Origin::External) => "outside".into(),
+/// How clients are called in one report: as short as stays clear.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Clients<'r> {
+    namespace: &'r str,
+    traces: &'r [Trace],
+}
+
+impl<'r> Clients<'r> {
+    /// Those of this report.
+    pub(super) fn of(report: &'r Report) -> Self {
+        let namespace = report.service.as_ref().map_or(report.query.namespace.as_str(), |service| service.namespace.as_str());
+        Self { namespace, traces: &report.traces }
+    }
+
+    /// Who sends: `a pod on node-a`, `node node-a`, `outside`.
+    pub(super) fn name(self, path: &PathInfo) -> String {
+        match (&path.client, path.origin) {
+            (_, Origin::Pod) if path.client_is_endpoint => format!("endpoint {}", path.from),
+            (Some(pod), Origin::Pod) => format!("pod {}", self.short(pod)),
+            (None, Origin::Pod) if self.is_one_of_several(path) => format!("pod {}", path.from),
+            (None, Origin::Pod) => format!("a pod on {}", path.node),
+            (_, Origin::Node) if self.is_one_of_several(path) => format!("{} ({})", on_nodes(&[&path.node], 1), path.from),
+            (_, Origin::Node) => on_nodes(&[&path.node], 1),
+            (_, Origin::External) if self.is_one_of_several(path) => format!("outside ({})", path.from),
+            (_, Origin::External) => "outside".into(),
+        }
+    }
+
+    /// A pod's name, without the namespace that all is about.
+    fn short(self, pod: &str) -> &str {
+        pod.split_once('/').filter(|(namespace, _)| *namespace == self.namespace).map_or(pod, |(_, name)| name)
+    }
+
+    /// Whether the same address is asked for from several places of the same kind.
+    fn is_one_of_several(self, path: &PathInfo) -> bool {
+        let like = |other: &&Trace| {
+            let other = &other.path;
+            (other.origin, other.to, other.port, &other.node) == (path.origin, path.to, path.port, &path.node)
+                && other.client == path.client
+                && other.client_is_endpoint == path.client_is_endpoint
+        };
+        self.traces.iter().filter(like).any(|other| other.path.from != path.from)
     }
 }
 
@@ -84,6 +118,14 @@ pub(super) fn list(items: &[&str], most: usize) -> String {
         }
         [first @ .., last] => format!("{} and {last}", first.join(", ")),
     }
+}
+
+/// `node a`, `nodes a and c`; a name that says itself that it is a node's does so alone.
+pub(super) fn on_nodes(nodes: &[&str], most: usize) -> String {
+    if nodes.iter().all(|node| node.starts_with("node")) {
+        return list(nodes, most);
+    }
+    format!("{} {}", if nodes.len() == 1 { "node" } else { "nodes" }, list(nodes, most))
 }
 
 /// Nodes that were walked, in order.
