@@ -347,11 +347,16 @@ fn masquerade<'snap>(path: &PathResult<'snap>, outcome: &Outcome<'snap>, asked: 
 /// One finding of all paths with the same cause.
 fn finding(service: &ServiceView<'_>, node: &NodeResult<'_>, group: &[(Cause<'_>, &PathResult<'_>)]) -> Finding {
     let name = node.view.name;
-    let most = group.iter().map(|(cause, _)| cause.share).fold(0.0, f64::max);
-    let worst = group.iter().find(|(cause, _)| cause.share >= most).or(group.first());
+    // several ends of one path can be wrong for the same reason: what is lost is their sum
+    let lost = |path: &PathResult<'_>| -> f64 {
+        group.iter().filter(|(_, other)| std::ptr::eq(*other, path)).map(|(cause, _)| cause.share).sum::<f64>().min(1.0)
+    };
+    let most = group.iter().map(|(_, path)| lost(path)).fold(0.0, f64::max);
+    let worst = group.iter().find(|(_, path)| lost(path) >= most).or(group.first());
     let Some((cause, path)) = worst else {
         return Finding::new(Code::DnatTargetMismatch, "");
     };
+    let lost = lost(path);
     let to = SocketAddr::new(path.info.to, path.info.port);
     let who = match path.info.origin {
         Origin::Pod => format!("pods on {name}"),
@@ -360,8 +365,13 @@ fn finding(service: &ServiceView<'_>, node: &NodeResult<'_>, group: &[(Cause<'_>
     };
     let summary = match (cause.code, cause.reason) {
         (Code::DnatTargetMismatch, Some("extra")) => {
-            let to = cause.endpoint.map_or_else(|| cause.fact.clone(), |endpoint| endpoint.to_string());
-            format!("{name} sends {} to {to}, which is no endpoint of {}", part(cause.share), service.full_name())
+            let mut to = distinct(group.iter().filter_map(|(cause, _)| cause.endpoint.map(|e| e.to_string())));
+            let are = if to.len() == 1 { "is no endpoint" } else { "are no endpoints" };
+            let more = to.len().saturating_sub(3);
+            to.truncate(3);
+            let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+            let to = if to.is_empty() { cause.fact.clone() } else { to.join(", ") };
+            format!("{name} sends {} to {to}{more}, which {are} of {}", part(lost), service.full_name())
         }
         (Code::DnatTargetMismatch, Some("no-endpoint")) => {
             let to = cause.endpoint.map_or_else(|| cause.fact.clone(), |endpoint| endpoint.to_string());
@@ -394,7 +404,7 @@ fn finding(service: &ServiceView<'_>, node: &NodeResult<'_>, group: &[(Cause<'_>
     finding.confidence = if cause.of_objects { Confidence::Likely } else { Confidence::Certain };
     finding.node = Some(name.into());
     finding.object = Some(service.reference());
-    finding.share_ppm = (cause.share > 0.0).then(|| parts(cause.share));
+    finding.share_ppm = (lost > 0.0).then(|| parts(lost));
     let mut lines: Vec<Loc<'_>> = Vec::new();
     for at in group.iter().filter_map(|(cause, _)| cause.at) {
         if !lines.contains(&at) && lines.len() < 5 {

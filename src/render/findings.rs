@@ -51,7 +51,8 @@ fn draw_finding(page: &mut Page, finding: &Finding, detail: Detail) {
     for text in &finding.details {
         page.paragraph(2, 4, (Ink::Plain, ""), text);
     }
-    if let Some(ppm) = finding.share_ppm {
+    let told = finding.details.iter().any(|text| text.contains(" is hit") || text.contains(" are hit"));
+    if let Some(ppm) = finding.share_ppm.filter(|_| !told) {
         page.paragraph(2, 4, (Ink::Plain, ""), &format!("hits {}", words::share(ppm)));
     }
     draw_evidence(page, &finding.evidence, detail);
