@@ -16,7 +16,7 @@ use crate::report::{
 use crate::walk::packet::Protocol;
 
 use super::node::{NodeResult, Question, node_of_client};
-use super::{Context, backends, behind, chain_graph, doubled, issues, leftovers, local_detection, mismatch, node_port};
+use super::{Context, backends, behind, chain_graph, doubled, issues, leftovers, local_detection, mismatch, node_port, skew};
 
 /// Answers a question from what was read.
 ///
@@ -28,6 +28,8 @@ pub fn analyze(snapshot: &Snapshot, query: &Query) -> Result<Report> {
         let objects = snapshot.objects_after.as_ref().unwrap_or(&snapshot.objects);
         let again = one(snapshot, query, objects, |dumps| dumps.again.as_deref().or(Some(dumps)))?;
         settle(&mut report, &again);
+    } else {
+        skew::around(&mut report, snapshot);
     }
     Ok(report)
 }

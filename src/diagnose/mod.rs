@@ -27,6 +27,7 @@ pub mod packet;
 mod policy;
 mod ports;
 mod selector;
+mod skew;
 mod slices;
 mod trouble;
 pub mod words;
