@@ -1,5 +1,6 @@
 //! What one node's kernel holds, read from its dumps and borrowed from them. Knows nothing of Kubernetes objects.
 
+pub mod ebpf;
 pub mod hooks;
 pub mod ipset;
 pub mod iptables;

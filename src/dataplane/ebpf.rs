@@ -1,0 +1,201 @@
+//! Signs on a node of something that handles packets before netfilter or beside it: an eBPF dataplane, a policy agent,
+//! a virtual switch, an XDP program, an early nftables chain. Says where they are, not what they do.
+
+use super::Loc;
+use super::links::Links;
+use super::nft::outline;
+use crate::collect::snapshot::NodeDumps;
+
+/// What was seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Agent {
+    /// Cilium; also beside kube-proxy.
+    Cilium,
+    /// Calico in eBPF mode.
+    CalicoEbpf,
+    /// The policy agent of the AWS VPC plugin.
+    AwsPolicy,
+    /// Antrea, with Open vSwitch.
+    Antrea,
+    /// OVN-Kubernetes.
+    OvnKubernetes,
+    /// Kube-OVN.
+    KubeOvn,
+    /// An XDP program.
+    Xdp,
+    /// A chain of nftables at ingress or on a bridge.
+    EarlyChain,
+}
+
+impl Agent {
+    /// Its name, for the reader.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Cilium => "Cilium",
+            Self::CalicoEbpf => "Calico's eBPF dataplane",
+            Self::AwsPolicy => "the AWS network policy agent",
+            Self::Antrea => "Antrea (Open vSwitch)",
+            Self::OvnKubernetes => "OVN-Kubernetes (Open vSwitch)",
+            Self::KubeOvn => "Kube-OVN (Open vSwitch)",
+            Self::Xdp => "an XDP program",
+            Self::EarlyChain => "a chain of nftables that runs earlier",
+        }
+    }
+
+    /// Whether it handles the packets of every pod, so that it is on each path; the others are on their interface.
+    #[must_use]
+    pub const fn is_everywhere(self) -> bool {
+        match self {
+            Self::Cilium | Self::CalicoEbpf | Self::AwsPolicy | Self::Antrea | Self::OvnKubernetes | Self::KubeOvn => true,
+            Self::Xdp | Self::EarlyChain => false,
+        }
+    }
+}
+
+/// One sign.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sign<'snap> {
+    /// What it is a sign of.
+    pub agent: Agent,
+    /// Interface that it was seen on; `None` for one that is on no single interface.
+    pub interface: Option<&'snap str>,
+    /// The line, where it is one.
+    pub at: Option<Loc<'snap>>,
+}
+
+impl Sign<'_> {
+    /// The sign in words: `Cilium: interface cilium_host`.
+    #[must_use]
+    pub fn words(&self) -> String {
+        let agent = self.agent.as_str();
+        match (self.agent, self.interface, self.at) {
+            (Agent::Xdp, Some(interface), _) => format!("{agent} on interface {interface}"),
+            (Agent::EarlyChain, interface, Some(at)) => {
+                format!("{agent}{}: `{}`", interface.map(|name| format!(" on {name}")).unwrap_or_default(), at.text)
+            }
+            (_, Some(interface), _) => format!("{agent}: interface {interface}"),
+            (_, None, _) => agent.to_owned(),
+        }
+    }
+
+    /// Whether it may act on a packet that passes one of these interfaces. An interface that is not known may be any.
+    #[must_use]
+    pub fn concerns(&self, interfaces: &[Option<&str>]) -> bool {
+        self.agent.is_everywhere()
+            || self.interface.is_none_or(|own| interfaces.iter().any(|passed| passed.is_none_or(|passed| passed == own)))
+    }
+}
+
+/// All signs that a node's interfaces and early chains give.
+#[must_use]
+pub fn signs<'snap>(links: &Links<'snap>, dumps: &'snap NodeDumps) -> Vec<Sign<'snap>> {
+    let mut found: Vec<Sign<'snap>> = Vec::new();
+    for interface in links.interfaces() {
+        // One sign of each agent is enough.
+        if let Some(agent) = agent_of_interface(interface.name)
+            && !found.iter().any(|sign| sign.agent == agent)
+        {
+            found.push(Sign { agent, interface: Some(interface.name), at: None });
+        }
+        if interface.xdp {
+            found.push(Sign { agent: Agent::Xdp, interface: Some(interface.name), at: None });
+        }
+    }
+    for base in outline::early_chains(dumps) {
+        found.push(Sign { agent: Agent::EarlyChain, interface: base.device, at: Some(base.at) });
+    }
+    found
+}
+
+/// Interfaces that only one agent makes: Cilium `pkg/defaults/node.go`, Calico `felix/dataplane/linux/bpf_ep_mgr.go`,
+/// Antrea `pkg/agent/config/node_config.go`, OVN-Kubernetes `go-controller/pkg/types/const.go`, Kube-OVN `ovn0`.
+fn agent_of_interface(name: &str) -> Option<Agent> {
+    Some(match name {
+        "cilium_host" | "cilium_net" | "cilium_vxlan" | "cilium_geneve" | "lxc_health" => Agent::Cilium,
+        "bpfin.cali" | "bpfout.cali" => Agent::CalicoEbpf,
+        "antrea-gw0" => Agent::Antrea,
+        "ovn-k8s-mp0" => Agent::OvnKubernetes,
+        "ovn0" => Agent::KubeOvn,
+        _ => return None,
+    })
+}
+
+/// What the container of a pod of this node is the agent of, by its image and arguments. A container that runs with
+/// its part switched off is none.
+#[must_use]
+pub fn agent_of_container(image: &str, args: &[String]) -> Option<Agent> {
+    let path = image.split_once('@').map_or(image, |(path, _)| path);
+    let last = path.rsplit('/').next().unwrap_or_default();
+    let name = last.split_once(':').map_or(last, |(name, _)| name);
+    let says = |text: &str| args.iter().any(|arg| arg == text);
+    match name {
+        // The operator and the interface plugins of Cilium handle no packets.
+        "cilium" | "cilium-ci" => Some(Agent::Cilium),
+        // The container is always there; the switch is one of its arguments (aws-network-policy-agent README).
+        "aws-network-policy-agent" if !says("--enable-network-policy=false") => Some(Agent::AwsPolicy),
+        "antrea-agent-ubuntu" | "antrea-ubuntu" | "antrea-agent-ubi" => Some(Agent::Antrea),
+        "ovn-kube" | "ovn-kube-u" | "ovn-kube-f" => Some(Agent::OvnKubernetes),
+        "kube-ovn" => Some(Agent::KubeOvn),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
+mod tests {
+    use super::*;
+    use crate::collect::snapshot::Dump;
+
+    fn node(list: &[(&str, &str)]) -> NodeDumps {
+        let mut node = NodeDumps::default();
+        for (name, text) in list {
+            node.dumps.insert((*name).to_owned(), Dump { text: (*text).to_owned(), exit: Some(0), ..Dump::default() });
+        }
+        node
+    }
+
+    #[track_caller]
+    fn case(list: &[(&str, &str)], expected: &[&str]) {
+        let dumps = node(list);
+        let links = Links::read(&dumps, &[]);
+        let words: Vec<_> = signs(&links, &dumps).iter().map(Sign::words).collect();
+        assert_eq!(words, expected);
+    }
+
+    #[test]
+    fn interfaces_tell() {
+        let cilium = r#"[{"ifindex":1,"ifname":"lo","addr_info":[]},{"ifindex":3,"ifname":"cilium_net","addr_info":[]},{"ifindex":4,"ifname":"cilium_host","addr_info":[]}]"#;
+        case(&[("ip-addr", cilium)], &["Cilium: interface cilium_net"]);
+        case(&[("ip-addr", r#"[{"ifindex":3,"ifname":"bpfin.cali"}]"#)], &["Calico's eBPF dataplane: interface bpfin.cali"]);
+        case(&[("ip-addr", r#"[{"ifindex":3,"ifname":"cali12345"},{"ifindex":4,"ifname":"eni0a1b2c"}]"#)], &[]);
+    }
+
+    #[test]
+    fn an_xdp_program_is_on_its_interface() {
+        let link = r#"[{"ifindex":2,"ifname":"eth0","flags":["UP"],"xdp":{"mode":2,"prog":{"id":12,"tag":"3b185187f1855c4c"}}},{"ifindex":3,"ifname":"cni0","flags":["UP"]}]"#;
+        case(&[("ip-link", link)], &["an XDP program on interface eth0"]);
+        let dumps = node(&[("ip-link", link)]);
+        let links = Links::read(&dumps, &[]);
+        let sign = signs(&links, &dumps)[0];
+        assert!(sign.concerns(&[Some("eth0")]) && sign.concerns(&[Some("cni0"), None]));
+        assert!(!sign.concerns(&[Some("cni0"), Some("lo")]));
+    }
+
+    #[test]
+    fn early_chains_tell() {
+        let text = "table netdev early {\n\tchain in {\n\t\ttype filter hook ingress device \"eth0\" priority -500; policy accept;\n\t\tip saddr 10.0.0.1 drop\n\t}\n}\n";
+        case(&[("nft-ruleset", text)], &["a chain of nftables that runs earlier on eth0: `ip saddr 10.0.0.1 drop`"]);
+    }
+
+    #[test]
+    fn containers_tell() {
+        let agent = |image, args: &[&str]| agent_of_container(image, &args.iter().map(|arg| (*arg).to_owned()).collect::<Vec<_>>());
+        assert_eq!(agent("quay.io/cilium/cilium:v1.17.2@sha256:abc", &[]), Some(Agent::Cilium));
+        assert_eq!(agent("quay.io/cilium/operator-generic:v1.17.2", &[]), None);
+        let aws = "602401143452.dkr.ecr.us-west-2.amazonaws.com/amazon/aws-network-policy-agent:v1.2.0-eksbuild.1";
+        assert_eq!(agent(aws, &["--enable-network-policy=true"]), Some(Agent::AwsPolicy));
+        assert_eq!(agent(aws, &["--enable-network-policy=false"]), None);
+        assert_eq!(agent("registry.k8s.io/kube-proxy:v1.34.4", &[]), None);
+    }
+}
