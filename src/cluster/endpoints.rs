@@ -6,6 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use k8s_openapi::api::core::v1::{Endpoints, Pod};
 use k8s_openapi::api::discovery::v1::{Endpoint as SliceEndpoint, EndpointSlice};
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::collect::snapshot::Objects;
 use crate::walk::packet::Protocol;
@@ -97,6 +98,14 @@ pub struct ServiceEndpoints<'snap> {
     namespace: &'snap str,
 }
 
+/// Endpoints of one port and family, before policies sort them.
+#[derive(Default)]
+struct Gathered<'snap> {
+    all: Vec<Endpoint<'snap>>,
+    left_out: Vec<LeftOut<'snap>>,
+    at: FxHashMap<SocketAddr, usize>,
+}
+
 /// One endpoint before it is known whether its port is wanted.
 struct Entry<'snap> {
     addresses: &'snap [String],
@@ -173,27 +182,28 @@ impl<'snap> ServiceEndpoints<'snap> {
     }
 
     fn gather(&self, port: &PortView<'snap>, family: Family, node: &NodeView<'_>) -> PortEndpoints<'snap> {
-        let mut sorted = PortEndpoints {
-            all: Vec::new(),
+        let mut found = Gathered::default();
+        for slice in &self.slices {
+            self.read_slice(slice, port, family, node, &mut found);
+        }
+        if let Some(legacy) = self.legacy {
+            self.read_legacy(legacy, port, family, node, &mut found);
+        }
+        let Gathered { mut all, mut left_out, at: _ } = found;
+        all.sort_by_cached_key(|endpoint| endpoint.address.to_string());
+        // Slices may share the ports of a Service among them: what one lacks, another serves.
+        let served: FxHashSet<String> = all.iter().map(|e| e.address.ip().to_string()).collect();
+        left_out.retain(|l| !matches!(l.why, WhyNot::PortNotServed(_)) || !served.contains(&l.address));
+        PortEndpoints {
+            all,
             cluster: Vec::new(),
             local: Vec::new(),
             reachable: Vec::new(),
             has_any: false,
             topology: Topology::Off,
-            left_out: Vec::new(),
+            left_out,
             unsure: None,
-        };
-        for slice in &self.slices {
-            self.read_slice(slice, port, family, node, &mut sorted);
         }
-        if let Some(legacy) = self.legacy {
-            self.read_legacy(legacy, port, family, node, &mut sorted);
-        }
-        sorted.all.sort_by_cached_key(|endpoint| endpoint.address.to_string());
-        // Slices may share the ports of a Service among them: what one lacks, another serves.
-        let served: Vec<String> = sorted.all.iter().map(|e| e.address.ip().to_string()).collect();
-        sorted.left_out.retain(|l| !matches!(l.why, WhyNot::PortNotServed(_)) || !served.contains(&l.address));
-        sorted
     }
 
     fn read_slice(
@@ -202,7 +212,7 @@ impl<'snap> ServiceEndpoints<'snap> {
         port: &PortView<'snap>,
         family: Family,
         node: &NodeView<'_>,
-        into: &mut PortEndpoints<'snap>,
+        into: &mut Gathered<'snap>,
     ) {
         let from = slice.metadata.name.as_deref().unwrap_or_default();
         let entries = slice.endpoints.as_deref().unwrap_or_default().iter().map(|e| self.entry(e));
@@ -259,7 +269,7 @@ impl<'snap> ServiceEndpoints<'snap> {
         port: &PortView<'snap>,
         family: Family,
         node: &NodeView<'_>,
-        into: &mut PortEndpoints<'snap>,
+        into: &mut Gathered<'snap>,
     ) {
         let from = endpoints.metadata.name.as_deref().unwrap_or_default();
         for subset in endpoints.subsets.as_deref().unwrap_or_default() {
@@ -303,13 +313,13 @@ impl<'snap> ServiceEndpoints<'snap> {
 }
 
 impl<'snap> Entry<'snap> {
-    fn leave_out(&self, from: &'snap str, port: Option<u16>, why: &WhyNot, into: &mut PortEndpoints<'snap>) {
+    fn leave_out(&self, from: &'snap str, port: Option<u16>, why: &WhyNot, into: &mut Gathered<'snap>) {
         let address = self.addresses.first().map(String::as_str).unwrap_or_default();
         let address = port.map_or_else(|| address.to_owned(), |port| with_port(address, port));
         into.left_out.push(LeftOut { address, pod: self.pod, node: self.node, from, why: why.clone() });
     }
 
-    fn take(&self, from: &'snap str, port: u16, family: Family, node: &NodeView<'_>, into: &mut PortEndpoints<'snap>) {
+    fn take(&self, from: &'snap str, port: u16, family: Family, node: &NodeView<'_>, into: &mut Gathered<'snap>) {
         for second in self.addresses.iter().skip(1) {
             let address = with_port(second, port);
             into.left_out.push(LeftOut { address, pod: self.pod, node: self.node, from, why: WhyNot::SecondAddress });
@@ -337,10 +347,13 @@ impl<'snap> Entry<'snap> {
         // The same address may stand in two slices. Up to 1.35 the local one wins, from 1.36 the one that is not
         // ending; what is left to chance there goes to the usable one (pkg/proxy/endpointslicecache.go).
         let rank = |e: &Endpoint<'_>| (node.minor.is_some_and(|m| m < 36) && e.node == Some(node.name), !e.terminating, e.ready);
-        match into.all.iter_mut().find(|e| e.address == taken.address) {
+        match into.at.get(&taken.address).and_then(|at| into.all.get_mut(*at)) {
             Some(known) if rank(&taken) > rank(known) => *known = taken,
             Some(_) => {}
-            None => into.all.push(taken),
+            None => {
+                into.at.insert(taken.address, into.all.len());
+                into.all.push(taken);
+            }
         }
     }
 }

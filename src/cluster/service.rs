@@ -223,7 +223,9 @@ impl<'snap> ServiceView<'snap> {
         let mut families: Vec<Family> = Vec::new();
         if self.cluster_ips.is_empty() {
             let declared = self.object.spec.as_ref().and_then(|s| s.ip_families.as_deref()).unwrap_or_default();
-            return [Family::V4, Family::V6].into_iter().filter(|f| declared.iter().any(|d| d == f.as_str())).collect();
+            // Objects from before ipFamilies say nothing of it.
+            let wanted = |f: &Family| declared.is_empty() || declared.iter().any(|d| d == f.as_str());
+            return [Family::V4, Family::V6].into_iter().filter(wanted).collect();
         }
         for family in self.cluster_ips.iter().map(|ip| Family::of(*ip)) {
             if !families.contains(&family) {

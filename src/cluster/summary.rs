@@ -1,14 +1,17 @@
 //! A Service as the head of the answer shows it. Words and order only; decides nothing.
 
 use std::collections::BTreeSet;
+use std::net::SocketAddr;
 
 use k8s_openapi::api::core::v1::Pod;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::report::{EndpointSummary, PortSummary, ServiceSummary};
 
 use super::endpoints::ServiceEndpoints;
 use super::readiness;
 use super::service::{Ingress, Policy, PortView, ServiceView, TargetPort};
+use super::why_not::LeftOut;
 
 /// The summary of a Service with its endpoints.
 #[must_use]
@@ -119,36 +122,35 @@ fn endpoint_summaries(view: &ServiceView<'_>, endpoints: &ServiceEndpoints<'_>) 
     for port in &view.ports {
         for family in view.families() {
             let sorted = endpoints.anywhere(port, family);
+            let mut left: FxHashMap<&str, &LeftOut<'_>> = sorted.left_out.iter().map(|l| (l.address.as_str(), l)).collect();
+            let used: FxHashSet<&SocketAddr> = sorted.cluster.iter().collect();
             for endpoint in &sorted.all {
-                let used = sorted.cluster.contains(&endpoint.address);
                 let address = endpoint.address.to_string();
-                let why = sorted.left_out.iter().find(|l| l.address == address).map(|l| l.why.to_string());
+                let why = left.remove(address.as_str()).map(|l| l.why.to_string());
                 let state = if endpoint.ready { "ready" } else { "terminating, the last resort" };
                 all.push(EndpointSummary {
-                    address,
                     port_name: port.name.to_owned(),
                     pod: endpoint.pod.map(|(_, name)| name.to_owned()),
                     node: endpoint.node.map(Into::into),
                     zone: endpoint.zone.map(Into::into),
-                    used,
+                    used: used.contains(&endpoint.address),
                     state: why.unwrap_or_else(|| state.to_owned()),
+                    address,
                 });
             }
             // What is left out for its own shape is in no list above.
-            for left in sorted.left_out.iter().filter(|l| sorted.all.iter().all(|e| e.address.to_string() != l.address)) {
-                all.push(EndpointSummary {
-                    address: left.address.clone(),
-                    port_name: port.name.to_owned(),
-                    pod: left.pod.map(|(_, name)| name.to_owned()),
-                    node: left.node.map(Into::into),
-                    zone: None,
-                    used: false,
-                    state: left.why.to_string(),
-                });
-            }
+            all.extend(left.into_values().map(|left| EndpointSummary {
+                address: left.address.clone(),
+                port_name: port.name.to_owned(),
+                pod: left.pod.map(|(_, name)| name.to_owned()),
+                node: left.node.map(Into::into),
+                zone: None,
+                used: false,
+                state: left.why.to_string(),
+            }));
         }
     }
-    all.sort_by_cached_key(|e| (!e.used, e.port_name.clone(), e.address.clone()));
+    all.sort_by_cached_key(|e| (!e.used, e.port_name.clone(), e.address.clone(), e.state.clone()));
     all.dedup();
     all
 }

@@ -3,6 +3,8 @@
 
 use std::net::SocketAddr;
 
+use rustc_hash::FxHashSet;
+
 use super::endpoints::{Endpoint, PortEndpoints, ServiceEndpoints};
 use super::node::NodeView;
 use super::service::{Family, Policy, PortView, ServiceView};
@@ -65,7 +67,8 @@ impl<'snap> ServiceEndpoints<'snap> {
         sorted.reachable = if !uses_local || (uses_cluster && sorted.topology == Topology::Off && !local_is_ending) {
             sorted.cluster.clone()
         } else if uses_cluster {
-            let more = sorted.local.iter().filter(|a| !sorted.cluster.contains(a));
+            let cluster: FxHashSet<&SocketAddr> = sorted.cluster.iter().collect();
+            let more = sorted.local.iter().filter(|a| !cluster.contains(a));
             sorted.cluster.iter().chain(more).copied().collect()
         } else {
             sorted.local.clone()
@@ -86,7 +89,7 @@ impl<'snap> ServiceEndpoints<'snap> {
 
     /// Says of each endpoint that is in no list why it is not.
     fn explain(&self, sorted: &mut PortEndpoints<'snap>) {
-        let used: Vec<SocketAddr> = sorted.cluster.iter().chain(&sorted.local).copied().collect();
+        let used: FxHashSet<SocketAddr> = sorted.cluster.iter().chain(&sorted.local).copied().collect();
         let unused: Vec<LeftOut<'snap>> = sorted
             .all
             .iter()

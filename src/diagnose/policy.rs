@@ -39,7 +39,9 @@ fn with_endpoints(context: &Context<'_, '_>) -> Vec<String> {
     for port in context.ports {
         for family in context.view.families() {
             let sorted = context.endpoints.anywhere(port, family);
-            let used = sorted.all.iter().filter(|e| sorted.cluster.contains(&e.address));
+            // What takes connections: the ready ones, or, where none is ready, those that end and still answer.
+            let ready = sorted.all.iter().any(|e| e.ready);
+            let used = sorted.all.iter().filter(|e| if ready { e.ready } else { e.serving && e.terminating });
             names.extend(used.filter_map(|e| e.node.map(ToOwned::to_owned)));
         }
     }

@@ -117,6 +117,10 @@ fn services_that_go_and_headless_ones() {
     let port = at("ports/0/port");
     headless.push((&port, json!(8080)));
     case(&headless, &[]);
+    // Objects from before dual stack do not say their family.
+    let families = at("ipFamilies");
+    headless.push((&families, Value::Null));
+    case(&headless, &[]);
 }
 
 #[test]
