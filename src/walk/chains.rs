@@ -40,7 +40,7 @@ impl<'snap> Walker<'_, 'snap> {
     ) -> Step<'snap> {
         loop {
             let Some(frame) = state.frames.last_mut() else {
-                return self.policy(state, base, table);
+                return Step::Ways(self.policy(state, base, table));
             };
             let Some(chain) = table.chains.get(frame.chain) else {
                 state.frames.pop();
@@ -151,7 +151,8 @@ impl<'snap> Walker<'_, 'snap> {
             Target::Return => {
                 hop(&mut state, Action::Return);
                 state.frames.pop();
-                vec![state.way()]
+                // From a builtin chain, or one that was gone to from it, there is only the policy to return to.
+                if state.frames.is_empty() { self.policy(state, base, place.table) } else { vec![state.way()] }
             }
             Target::Jump(name) => Self::jump(state, place, rule, Action::Jump(name), name, chance),
             Target::Goto(name) => Self::jump(state, place, rule, Action::Goto(name), name, chance),
@@ -273,6 +274,11 @@ impl<'snap> Walker<'_, 'snap> {
             }
         };
         let Some(ip) = ip else {
+            // Linux nf_nat_redirect.c: an interface without an address has nowhere to redirect to.
+            if state.iif.name().is_some_and(|dev| self.plane.links.interface(dev).is_some()) {
+                state.hop_with(place.base.table, place.chain, Action::Drop, Some(rule.at), chance);
+                return ends(&state, Disposition::Dropped, Reason::Rule(rule.at));
+            }
             let why = Dependency::Rule(rule.at, "the address of the interface that it came in by is not known".into());
             return vec![state.undecided(why)];
         };
@@ -336,7 +342,7 @@ impl<'snap> Walker<'_, 'snap> {
     }
 
     /// The end of a builtin chain.
-    fn policy(&self, mut state: State<'snap>, base: &BaseChain<'snap>, table: &Table<'snap>) -> Step<'snap> {
+    fn policy(&self, mut state: State<'snap>, base: &BaseChain<'snap>, table: &Table<'snap>) -> Vec<Way<'snap>> {
         let chain = table.chain(state.hook.chain());
         let name: &'static str = state.hook.chain();
         let at: Option<Loc<'snap>> = chain.and_then(|chain| chain.declared);
@@ -344,20 +350,20 @@ impl<'snap> Walker<'_, 'snap> {
             Some("DROP") => {
                 state.hop(base.table, name, Action::Policy("DROP"), at);
                 let reason = at.map_or_else(|| Reason::Route("policy DROP".into()), Reason::Policy);
-                Step::Ways(ends(&state, Disposition::Dropped, reason))
+                ends(&state, Disposition::Dropped, reason)
             }
             Some("ACCEPT") | None => {
                 if base.table == "filter" {
                     state.hop(base.table, name, Action::Policy("ACCEPT"), at);
                 }
-                Step::Ways(self.leave_base(state, base))
+                self.leave_base(state, base)
             }
             Some(_) => {
                 let why = at.map_or_else(
                     || Dependency::Fact(format!("the policy of {name} is not known")),
                     |at| Dependency::Rule(at, "the policy is not known".into()),
                 );
-                Step::Ways(vec![state.undecided(why)])
+                vec![state.undecided(why)]
             }
         }
     }

@@ -100,7 +100,7 @@ impl<'snap> State<'snap> {
             Test::Port(Side::Src, ports) => self.source_port(*ports),
             Test::Multiport(sides, ports) => self.multiport(sides, ports),
             Test::TcpFlags(mask, set) => (SYN & mask == *set).into(),
-            Test::IcmpType(..) => Answer::Unknown("the type of an ICMP packet is not simulated".into()),
+            Test::IcmpType(kind, code) => (*kind == self.echo_request() && code.is_none_or(|code| code == 0)).into(),
             Test::Mark(value, mask) => known(self.mark.equals(*value, *mask), "the mark is not known here"),
             Test::Connmark(value, mask) => {
                 self.tracked(|| known(self.ctmark.equals(*value, *mask), "the connection's mark is not known here"))
@@ -180,6 +180,14 @@ impl<'snap> State<'snap> {
             (Protocol::Sctp, _) => 132,
             (Protocol::Icmp, crate::dataplane::plane::Family::V4) => 1,
             (Protocol::Icmp, crate::dataplane::plane::Family::V6) => 58,
+        }
+    }
+
+    /// An ICMP packet that opens something is an echo request (RFC 792, RFC 4443), code 0.
+    const fn echo_request(&self) -> u8 {
+        match self.family {
+            crate::dataplane::plane::Family::V4 => 8,
+            crate::dataplane::plane::Family::V6 => 128,
         }
     }
 

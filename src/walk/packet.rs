@@ -14,7 +14,7 @@ pub enum Protocol {
     Udp,
     /// SCTP, 132.
     Sctp,
-    /// ICMP, 1 (58 in IPv6).
+    /// ICMP, 1 (58 in IPv6): an echo request.
     Icmp,
 }
 

@@ -80,7 +80,7 @@ pub(crate) fn run() -> std::io::Result<()> {
 
 fn serve(addresses: &[IpAddr]) -> std::io::Result<()> {
     for &port in SERVED {
-        let listener = TcpListener::bind((Ipv6Addr::UNSPECIFIED, port))?;
+        let listener = listener(port)?;
         std::thread::spawn(move || {
             for stream in listener.incoming() {
                 let Ok(mut stream) = stream else { continue };
@@ -106,6 +106,16 @@ fn serve(addresses: &[IpAddr]) -> std::io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// With a queue for all that may come at once: a SYN that finds it full is dropped.
+fn listener(port: u16) -> std::io::Result<TcpListener> {
+    let socket = Socket::new(Domain::IPV6, Type::STREAM, Some(SockProtocol::TCP))?;
+    socket.set_only_v6(false)?;
+    socket.set_reuse_address(true)?;
+    socket.bind(&SockAddr::from(SocketAddr::from((Ipv6Addr::UNSPECIFIED, port))))?;
+    socket.listen(1024)?;
+    Ok(socket.into())
 }
 
 fn card(here: SocketAddr, there: SocketAddr) -> String {

@@ -1,6 +1,6 @@
 //! A rule set and the packets to send at it: the type, and its reader. A file is named `NAME.rules` and has sections:
 //!
-//! `[on]` backends (`nft`, `legacy`); `[packets]` lines `PLACE PROTO DESTINATION [from=ADDRESS[:PORT]] [undecided]`;
+//! `[on]` backends (`nft`, `legacy`); `[packets]` lines `PLACE PROTO DESTINATION [from=ADDRESS[:PORT]] [undecided] [spread]`;
 //! `[ipset]`, `[iptables]`, `[ip6tables]` restore text; `[sysctl]` `key=value`; `[ip]` arguments of `ip`, undone by `[ip undo]`.
 
 use std::net::{IpAddr, SocketAddr};
@@ -49,6 +49,15 @@ impl Backend {
     }
 }
 
+/// Whether the share of each outcome shows in one client's connections.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Shares {
+    /// It does.
+    Seen,
+    /// The kernel chooses by a hash of the client's address: one client always meets the same.
+    ByHash,
+}
+
 /// Whether the walk must say which way a packet goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Decides {
@@ -69,6 +78,7 @@ pub(crate) struct Aim {
     pub(crate) from: Option<IpAddr>,
     pub(crate) from_port: Option<u16>,
     pub(crate) decides: Decides,
+    pub(crate) shares: Shares,
 }
 
 impl std::fmt::Display for Aim {
@@ -178,7 +188,7 @@ impl Aim {
             (Place::Remote, false) => Some("fd00:244:0:2::6"),
         };
         let from = own.map(str::parse).transpose().ok()?;
-        let mut aim = Self { place, proto, to, from, from_port: None, decides: Decides::Yes };
+        let mut aim = Self { place, proto, to, from, from_port: None, decides: Decides::Yes, shares: Shares::Seen };
         for word in words {
             match word.strip_prefix("from=") {
                 Some(from) => {
@@ -191,6 +201,7 @@ impl Aim {
                     }
                 }
                 None if word == "undecided" => aim.decides = Decides::No,
+                None if word == "spread" => aim.shares = Shares::ByHash,
                 None => return None,
             }
         }
