@@ -1,5 +1,8 @@
 //! One packet, every way it can go, over the node's own rules. Knows only `dataplane`.
 
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::format_push_string, reason = "tests")]
+mod cases;
 mod chains;
 mod ends;
 mod matches;
