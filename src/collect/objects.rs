@@ -141,8 +141,10 @@ impl<'a> Reader<'a, '_> {
         focus.namespaces.insert(String::new());
         focus.namespaces.insert("kube-system".to_owned());
         focus.namespaces.extend(scope.client.iter().map(|client| client.namespace.clone()));
+        let as_node = self.as_node(&scope.objects);
+        let wanted = as_node.as_ref().unwrap_or(&scope.objects);
         for service in self.objects.services() {
-            if concerns(service, &scope.objects) {
+            if concerns(service, wanted) {
                 let meta = &service.metadata;
                 let namespace = meta.namespace.clone().unwrap_or_default();
                 focus.services.push((namespace.clone(), meta.name.clone().unwrap_or_default()));
@@ -152,7 +154,7 @@ impl<'a> Reader<'a, '_> {
                 }
             }
         }
-        if let Wanted::Service { namespace, name } = &scope.objects {
+        if let Wanted::Service { namespace, name, .. } = &scope.objects {
             // slices may stand although the Service does not
             let asked = (namespace.clone(), name.clone());
             focus.namespaces.insert(namespace.clone());
@@ -164,6 +166,13 @@ impl<'a> Reader<'a, '_> {
             focus.addresses.insert(ip.to_string());
         }
         focus
+    }
+
+    /// `node-a:30080`, which reads as a Service until it is known that there is none.
+    fn as_node(&self, wanted: &Wanted) -> Option<Wanted> {
+        let Wanted::Service { port: Some(port), .. } = wanted else { return None };
+        let there = self.objects.services().iter().any(|service| concerns(service, wanted));
+        (!there).then_some(Wanted::Address { ip: None, port: Some(*port) })
     }
 
     fn rest(&mut self, focus: &Focus<'_>) {
@@ -340,7 +349,7 @@ fn concerns(service: &Service, wanted: &Wanted) -> bool {
     match wanted {
         Wanted::Everything => true,
         Wanted::Nothing => false,
-        Wanted::Service { namespace, name } => {
+        Wanted::Service { namespace, name, .. } => {
             service.metadata.namespace.as_deref() == Some(namespace) && service.metadata.name.as_deref() == Some(name)
         }
         Wanted::Address { ip, port } => {
@@ -464,7 +473,7 @@ mod tests {
             ),
         ];
         let wanted = |objects| Scope { objects, ..Scope::default() };
-        let (objects, gaps) = read_all(&files, &wanted(Wanted::Service { namespace: "x".into(), name: "web".into() }));
+        let (objects, gaps) = read_all(&files, &wanted(Wanted::Service { namespace: "x".into(), name: "web".into(), port: None }));
         assert_eq!(gaps, []);
         assert_eq!(names(objects.services.as_ref()), ["web", "db"], "Services are all read");
         assert_eq!(names(objects.slices.as_ref()), ["web-1", "lost"]);
@@ -476,6 +485,8 @@ mod tests {
         assert_eq!(names(objects.slices.as_ref()), ["web-1", "lost"]);
         let (objects, _) = read_all(&files, &wanted(Wanted::Address { ip: None, port: Some(30001) }));
         assert_eq!(names(objects.slices.as_ref()), ["db-1", "lost"]);
+        let node = Wanted::Service { namespace: "x".into(), name: "node-a".into(), port: Some(30001) };
+        assert_eq!(names(read_all(&files, &wanted(node)).0.slices.as_ref()), ["db-1", "lost"]);
         let (objects, _) = read_all(&files, &Scope::everything());
         assert_eq!(objects.pods().len(), 8);
         assert!(objects.is_whole("pods"));
@@ -487,7 +498,7 @@ mod tests {
             ("services.json", r#"[{"metadata":{"namespace":"x","name":"web"},"spec":{"selector":{"app":"web"}}}]"#),
             ("pods.json", r#"[{"metadata":{"namespace":"x","name":"w","labels":{"app":"wbe"}}},{"metadata":{"namespace":"y","name":"z"}}]"#),
         ];
-        let scope = Scope { objects: Wanted::Service { namespace: "x".into(), name: "web".into() }, ..Scope::default() };
+        let scope = Scope { objects: Wanted::Service { namespace: "x".into(), name: "web".into(), port: None }, ..Scope::default() };
         assert_eq!(names(read_all(&files, &scope).0.pods.as_ref()), ["w"]);
     }
 

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use crate::query::{Client, Query, Target};
+use crate::query::{Client, Port, Query, Target};
 
 /// What is read of a bundle.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -29,6 +29,8 @@ pub enum Wanted {
         namespace: String,
         /// Its name.
         name: String,
+        /// The port, if it was given: `node-a:30080` reads as a Service until it is known that there is none.
+        port: Option<u16>,
     },
     /// What the Services that have this address, or this node port, need.
     Address {
@@ -65,9 +67,14 @@ impl Scope {
     #[must_use]
     pub fn of(query: &Query) -> Self {
         let objects = match &query.target {
-            Target::Service { namespace, name, .. } => {
-                Wanted::Service { namespace: namespace.as_ref().unwrap_or(&query.namespace).clone(), name: name.clone() }
-            }
+            Target::Service { namespace, name, port, .. } => Wanted::Service {
+                namespace: namespace.as_ref().unwrap_or(&query.namespace).clone(),
+                name: name.clone(),
+                port: match port {
+                    Some(Port::Number(port)) => Some(*port),
+                    Some(Port::Name(_)) | None => None,
+                },
+            },
             Target::Address { ip, port, .. } => Wanted::Address { ip: Some(*ip), port: *port },
             Target::Node { port, .. } => Wanted::Address { ip: None, port: Some(*port) },
         };

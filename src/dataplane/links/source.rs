@@ -68,7 +68,11 @@ impl<'snap> Links<'snap> {
         match sources.next() {
             Some(first) if sources.all(|source| source == first) => first,
             Some(_) => Source::Unknown(format!("`{}` has several ways", route.text)),
-            None => Source::Unknown(format!("the interface to {dst} is not known")),
+            // by whichever interface it leaves: a node with one address sends from that
+            None => match self.only_address(dst) {
+                Source::Address(only) => Source::Address(only),
+                Source::None | Source::Unknown(_) => Source::Unknown(format!("the interface to {dst} is not known")),
+            },
         }
     }
 

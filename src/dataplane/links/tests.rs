@@ -210,7 +210,8 @@ fn without_any_dump() {
     let links = Links::read(&nothing, &[ip("10.90.0.11")]);
     assert_eq!(links.is_local(ip("10.90.0.11")), Tri::Yes);
     assert_eq!(links.is_local(ip("10.90.0.12")), Tri::No);
-    assert_eq!(links.source_for(ip("10.244.2.5")).address(), None);
+    assert_eq!(links.source_for(ip("10.244.2.5")).address(), Some(ip("10.90.0.11")));
+    assert_eq!(Links::read(&nothing, &[ip("10.90.0.11"), ip("10.91.0.11")]).source_for(ip("10.244.2.5")).address(), None);
     assert_eq!(links.masquerade_address("eth0", None, ip("10.244.2.5")).address(), Some(ip("10.90.0.11")));
     assert_eq!(links.assumed(), [
         "the node's addresses are those of its Node object (10.90.0.11)",
