@@ -57,7 +57,7 @@ pub fn of_outcomes(node: &str, outcomes: &[Outcome<'_>], into: &mut Vec<Issue>) 
     for dependency in outcomes.iter().flat_map(|outcome| &outcome.depends_on) {
         if let Dependency::Rule(at, why) = dependency {
             let issue = Issue {
-                code: Code::LayoutUnknown,
+                code: if dependency.is_left_out() { Code::OutputTruncated } else { Code::LayoutUnknown },
                 node: node.into(),
                 dump: at.dump.into(),
                 line: at.line,

@@ -195,12 +195,12 @@ impl<'snap> Walker<'_, 'snap> {
     ) -> Vec<Way<'snap>> {
         let Some(index) = place.table.index_of(name) else {
             state.hop_with(place.base.table, place.chain, Action::Unknown(name.into()), Some(rule.at), chance);
-            return vec![state.undecided(Dependency::Rule(rule.at, format!("chain {name} is not in the dump")))];
+            return vec![state.undecided(Dependency::Rule(rule.at, format!("chain {name} {}", Dependency::CHAIN_MISSING)))];
         };
         let declared = place.table.chains.get(index).is_some_and(|chain| chain.declared.is_some() || !chain.is_empty());
         if !declared {
             state.hop_with(place.base.table, place.chain, Action::Unknown(name.into()), Some(rule.at), chance);
-            return vec![state.undecided(Dependency::Rule(rule.at, format!("chain {name} is not in the dump")))];
+            return vec![state.undecided(Dependency::Rule(rule.at, format!("chain {name} {}", Dependency::CHAIN_MISSING)))];
         }
         let looping = state.frames.iter().filter(|frame| frame.chain == index).count() > 1 || state.frames.len() > DEEP;
         let goto = matches!(action, Action::Goto(_));

@@ -116,6 +116,17 @@ pub enum Dependency<'snap> {
     Fact(String),
 }
 
+impl Dependency<'_> {
+    /// How the reason ends where a line leads to a chain that the dump does not hold.
+    pub const CHAIN_MISSING: &'static str = "is not in the dump";
+
+    /// Whether it is what a cut or grepped dump leaves out, and not a line that is not understood.
+    #[must_use]
+    pub fn is_left_out(&self) -> bool {
+        matches!(self, Self::Rule(_, why) if why.ends_with(Self::CHAIN_MISSING))
+    }
+}
+
 /// One step.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Hop<'snap> {

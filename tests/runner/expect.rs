@@ -10,7 +10,7 @@ use svc_trace::report::{Finding, Outcome, PathState, Report, Severity, Trace, Ve
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Expect {
-    /// `healthy`, `findings`, `incomplete`; `error` with `error`.
+    /// `healthy`, `findings`, `incomplete`; `error` with `error`; `?` while the scenario is being written.
     verdict: String,
     /// What the message of a failure must contain.
     error: Option<String>,
@@ -48,6 +48,11 @@ impl Expect {
         self.findings.iter().map(finding).chain(self.gaps.iter().map(first)).chain(self.issues.iter().map(first)).collect()
     }
 
+    /// Whether nobody wrote down yet what the answer must say.
+    pub(crate) fn is_open(&self) -> bool {
+        self.verdict == "?"
+    }
+
     pub(crate) fn check(&self, name: &str, answer: &svc_trace::Result<Report>) {
         let report = match (answer, &self.error) {
             (Ok(report), None) => report,
@@ -57,7 +62,6 @@ impl Expect {
         };
         let said = Said::of(report);
         let wanted = Said { verdict: self.verdict.clone(), findings: sorted(&self.findings), gaps: sorted(&self.gaps), issues: sorted(&self.issues) };
-        if std::env::var_os("SVC_TRACE_LOOK").is_some() { return; }
         assert!(said == wanted, "{name}: the answer says\n{}\nand must say\n{}", said.toml(), wanted.toml());
         for path in &self.path {
             path.check(name, report);
