@@ -364,4 +364,17 @@ mod tests {
             assert_eq!(error.hint().as_deref(), Some(CLIENTS), "{text}");
         }
     }
+
+    proptest::proptest! {
+        #[test]
+        fn any_text_is_read_or_refused(text in "[a-z0-9.:/\\[\\]-]{0,24}|.{0,12}") {
+            if let Ok(Target::Address { ip, port: Some(port), protocol: None }) = Target::parse(&text) {
+                let again = std::net::SocketAddr::new(ip, port).to_string();
+                proptest::prop_assert_eq!(Target::parse(&again).unwrap(), Target::parse(&text).unwrap());
+            }
+            if let Err(error) = Client::parse(&text) {
+                proptest::prop_assert!(error.hint().is_some());
+            }
+        }
+    }
 }
