@@ -6,7 +6,7 @@ use kube::Client;
 
 use super::api::{self, Found};
 use super::client::connect;
-use super::config::{CollectConfig, Via};
+use super::config::{CollectConfig, NodeChoice, Via, WhichNodes};
 use super::dumps::{Row, TABLE, When};
 use super::lookup::Name;
 use super::manifest::Privilege;
@@ -38,7 +38,7 @@ pub async fn collect(config: &CollectConfig, query: &Query) -> Result<Snapshot> 
     );
     let mut found = found?;
     let namespace = found.services.first().map_or_else(|| query.namespace.clone(), |(namespace, _)| namespace.clone());
-    let mut nodes = nodes_of(config, &mut found);
+    let mut nodes = nodes_of(config, &mut found)?;
     if let Some(gap) = denied {
         found.gaps.push(gap);
         nodes.clear();
@@ -69,7 +69,7 @@ pub async fn collect_all(config: &CollectConfig, namespace: Option<&str>) -> Res
         api::everything(&reader, config, namespace),
     );
     let mut found = found?;
-    let mut nodes = nodes_of(config, &mut found);
+    let mut nodes = nodes_of(config, &mut found)?;
     if let Some(gap) = denied {
         found.gaps.push(gap);
         nodes.clear();
@@ -132,16 +132,26 @@ pub async fn manifest(config: &CollectConfig, query: &Query) -> Result<String> {
 }
 
 /// The nodes to read, with the way that was chosen.
-fn nodes_of(config: &CollectConfig, found: &mut Found) -> Vec<String> {
+fn nodes_of(config: &CollectConfig, found: &mut Found) -> Result<Vec<String>> {
     match config.via {
-        Via::ApiOnly => Vec::new(),
+        Via::ApiOnly => Ok(Vec::new()),
         Via::Local => {
             let host = local::host_name();
-            let name = local::name_among(found.objects.nodes(), &host).unwrap_or(host);
+            let name = match &config.nodes.which {
+                WhichNodes::Named(names) => names.first().cloned(),
+                WhichNodes::One | WhichNodes::Selector(_) | WhichNodes::All => local::name_among(found.objects.nodes(), &host),
+            };
             found.chosen.why = "this very node".into();
-            vec![name]
+            match (name, &found.objects.nodes) {
+                (Some(name), _) => Ok(vec![name]),
+                (None, None) => Ok(vec![host]),
+                (None, Some(_)) => Err(Error::usage_help(
+                    format!("this machine, `{host}`, is none of the cluster's nodes"),
+                    "--node NAME says which one it is",
+                )),
+            }
         }
-        Via::DebugPod | Via::KubeProxy => found.chosen.nodes.clone(),
+        Via::DebugPod | Via::KubeProxy => Ok(found.chosen.nodes.clone()),
     }
 }
 
@@ -208,8 +218,8 @@ async fn read_nodes(config: &CollectConfig, client: &Client, objects: &Objects, 
     .await
 }
 
-fn named(nodes: &[String], config: &CollectConfig) -> super::config::NodeChoice {
-    super::config::NodeChoice { which: super::config::WhichNodes::Named(nodes.to_vec()), max: config.nodes.max }
+fn named(nodes: &[String], config: &CollectConfig) -> NodeChoice {
+    NodeChoice { which: WhichNodes::Named(nodes.to_vec()), max: config.nodes.max }
 }
 
 fn is_read(found: &Found, (namespace, name): &Name) -> bool {
