@@ -14,7 +14,7 @@ demo *ARGS:
 
 # Speed and memory on the largest captures.
 bench:
-    benches/run
+    bench/run
 
 # Archives for krew, and their sums in krew-manifest.yaml.
 dist:
