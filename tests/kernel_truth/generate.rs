@@ -109,7 +109,7 @@ impl Maker {
             for builtin in &builtins {
                 let drops = *site == Site::Filter && *builtin == "FORWARD" && self.dice.once_in(4);
                 let _ = writeln!(heads, ":{builtin} {} [0:0]", if drops { "DROP" } else { "ACCEPT" });
-                if !matches!(site, Site::NatDst | Site::NatSrc) {
+                if !matches!(site, Site::Raw | Site::NatDst | Site::NatSrc) {
                     self.replies(&mut rules, builtin);
                 }
             }
@@ -141,11 +141,12 @@ impl Maker {
 
     /// Only first packets are under test: what answers or follows them passes.
     fn replies(&self, rules: &mut String, chain: &str) {
-        let icmp = if self.four { "-p icmp" } else { "-p ipv6-icmp" };
+        let (icmp, untracked) = if self.four { ("icmp", "10.96.0.12/32") } else { ("ipv6-icmp", "fd00:96::c/128") };
         let _ = write!(
             rules,
             "-A {chain} -p tcp -m tcp ! --tcp-flags FIN,SYN,RST,ACK SYN -j ACCEPT\n\
-             -A {chain} -p udp -m multiport --sports 53,80,8080,8081,8443,9000 -j ACCEPT\n-A {chain} {icmp} -j ACCEPT\n"
+             -A {chain} -p udp -m conntrack --ctdir REPLY -j ACCEPT\n\
+             -A {chain} -s {untracked} -j ACCEPT\n-A {chain} -p {icmp} -j ACCEPT\n"
         );
     }
 
@@ -206,7 +207,7 @@ impl Maker {
                 let states = ["NEW", "ESTABLISHED,RELATED", "NEW,ESTABLISHED", "INVALID", "UNTRACKED", "DNAT", "SNAT,DNAT", "NEW,UNTRACKED"];
                 (site != Site::Raw).then(|| (String::new(), format!("-m conntrack {not}--ctstate {}", self.dice.of(&states))))
             }
-            14 => plain(format!("-m addrtype {not}{}", self.dice.of(&["--dst-type LOCAL", "--src-type LOCAL", "--dst-type UNICAST", "--dst-type LOCAL,BROADCAST"]))),
+            14 => plain(format!("-m addrtype {not}{}", self.dice.of(&["--dst-type LOCAL", "--src-type LOCAL", "--dst-type UNICAST", if four { "--dst-type LOCAL,BROADCAST" } else { "--dst-type LOCAL,UNICAST" }]))),
             15 | 16 if four => plain(format!("-m set {not}--match-set {}", self.dice.of(&["src src", "dst dst", "both dst,dst,src", "ports dst", "dst src", "src dst"]))),
             17 => {
                 let range = pick(&mut self.dice, &["--src-range 10.244.1.0-10.244.1.9", "--dst-range 10.96.0.9-10.96.0.11", "--dst-range 10.244.1.6-10.244.2.5"], &["--src-range fd00:244:0:1::1-fd00:244:0:1::9", "--dst-range fd00:96::9-fd00:96::b"]);
