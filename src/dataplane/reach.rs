@@ -36,12 +36,13 @@ impl<'snap> Links<'snap> {
         devs.all(|dev| dev == Some(first)).then_some(first)
     }
 
-    /// The first address of an interface, where a redirected packet goes (Linux `nf_nat_redirect.c`).
+    /// The first address of an interface, where a redirected packet goes: a link-local one only where there is no
+    /// other, for global ones stand before it (Linux `nf_nat_redirect.c`, `net/ipv6/addrconf.c` ipv6_link_dev_addr).
     #[must_use]
     pub fn first_address(&self, name: &str, family: Family) -> Option<IpAddr> {
         let of_family = |ip: &IpAddr| Family::of(*ip) == family;
         let addresses = &self.interface(name)?.addresses;
-        addresses.iter().filter(|address| address.scope == Scope::Global || family == Family::V4).map(|address| address.ip).find(of_family)
+        addresses.iter().map(|address| address.ip).find(of_family)
     }
 
     /// The node's addresses that others may know it by: global ones of interfaces that are no virtual ones of Services.

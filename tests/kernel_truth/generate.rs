@@ -116,7 +116,10 @@ impl Maker {
             if notrack {
                 let vip = if self.four { "10.96.0.12/32" } else { "fd00:96::c/128" };
                 // Both directions: an answer to a packet that was not tracked would be a connection of its own.
-                let _ = writeln!(rules, "-A PREROUTING -d {vip} -j CT --notrack\n-A PREROUTING -s {vip} -j CT --notrack");
+                heads.push_str(":OUTPUT ACCEPT [0:0]\n");
+                for (chain, side) in [("PREROUTING", "-d"), ("PREROUTING", "-s"), ("OUTPUT", "-d")] {
+                    let _ = writeln!(rules, "-A {chain} {side} {vip} -j CT --notrack");
+                }
             }
             let chains: Vec<String> = (0..=self.dice.below(3)).map(|n| format!("{}{at}{n}", &table[..1])).collect();
             for name in &chains {
@@ -197,7 +200,7 @@ impl Maker {
             }
             8 => {
                 let protocol = self.dice.of(&["tcp", "udp"]);
-                let ports = self.dice.of(&["--dports 80,443", "--dports 53,8000:9000", "--ports 8080,9000", "--sports 1024:65535"]);
+                let ports = self.dice.of(&["--dports 80,443", "--dports 53,8000:9000", "--ports 80,443", "--sports 1024:65535"]);
                 Some((protocol.to_owned(), format!("-m multiport {not}{ports}")))
             }
             9 => Some(("tcp".to_owned(), format!("-m tcp {not}--tcp-flags {}", self.dice.of(&["SYN,ACK SYN", "FIN,SYN,RST,ACK SYN", "ACK ACK", "RST NONE"])))),

@@ -136,7 +136,7 @@ impl World {
         // ICMP errors without rate limits: otherwise only the first rejection in a second is heard.
         let settings = "net.ipv6.conf.default.accept_dad=0 net.ipv6.conf.all.accept_dad=0 net.ipv6.conf.default.accept_ra=0 \
              net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.default.rp_filter=0 net.ipv4.icmp_ratelimit=0 net.ipv4.icmp_ratemask=0 \
-             net.ipv6.icmp.ratelimit=0 net.ipv4.tcp_tw_reuse=1";
+             net.ipv6.icmp.ratelimit=0 net.ipv6.icmp.ratemask=2 net.ipv4.tcp_tw_reuse=1";
         let mut sysctl = Command::new("nsenter");
         sysctl.arg(format!("--net=/run/netns/{name}")).args(["sysctl", "-qw"]);
         run(sysctl.args(settings.split_whitespace()).arg("net.ipv4.ping_group_range=0 2147483647"));
