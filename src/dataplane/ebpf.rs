@@ -108,8 +108,8 @@ pub fn signs<'snap>(links: &Links<'snap>, dumps: &'snap NodeDumps) -> Vec<Sign<'
     found
 }
 
-/// Interfaces that only one agent makes: Cilium `pkg/defaults/node.go`, Calico `felix/dataplane/linux/bpf_ep_mgr.go`,
-/// Antrea `pkg/agent/config/node_config.go`, OVN-Kubernetes `go-controller/pkg/types/const.go`, Kube-OVN `ovn0`.
+/// Interfaces that only one agent makes: Cilium `pkg/defaults/node.go`, Calico `felix/dataplane/linux/dataplanedefs`
+/// `BPFInDev`, Antrea `cmd/antrea-agent` `defaultHostGateway`, OVN-Kubernetes `go-controller/pkg/types` `K8sMgmtIntfName`.
 fn agent_of_interface(name: &str) -> Option<Agent> {
     Some(match name {
         "cilium_host" | "cilium_net" | "cilium_vxlan" | "cilium_geneve" | "lxc_health" => Agent::Cilium,

@@ -135,7 +135,8 @@ impl<'snap> Links<'snap> {
 
     fn read_rules(&mut self, dumps: &'snap NodeDumps) {
         for (name, family) in [("ip-rule", Family::V4), ("ip-rule6", Family::V6)] {
-            let Some(list) = self.json(dumps, name) else { continue };
+            // No rules at all is what a family prints that is switched off.
+            let Some(list) = self.json(dumps, name).filter(|list| !list.is_empty()) else { continue };
             let read = rules::read_rules(&list, family);
             let unread = read.iter().filter(|rule| rule.is_none()).count();
             self.family_mut(family).rules = if unread == 0 {

@@ -109,6 +109,17 @@ impl<'snap> Plane<'snap> {
         cell.get_or_init(|| Rules::read(self.dumps, family))
     }
 
+    /// What is taken for granted of a family because it is not in the input, in words.
+    #[must_use]
+    pub fn assumed(&self, family: Family) -> Vec<String> {
+        let other = match family {
+            Family::V4 => Family::V6,
+            Family::V6 => Family::V4,
+        };
+        let of_links = self.links.assumed().iter().filter(|said| !said.contains(other.as_str())).cloned();
+        of_links.chain(self.sysctls.assumed(family).map(Into::into)).collect()
+    }
+
     /// The ipsets, read once.
     pub fn sets(&self) -> &super::ipset::Sets<'snap> {
         self.sets.get_or_init(|| super::ipset::Sets::read(self.dumps))

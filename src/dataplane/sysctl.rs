@@ -129,6 +129,27 @@ impl<'snap> Sysctls<'snap> {
         if all == Some(true) || own == Some(true) { Some(true) } else { all.or(own) }
     }
 
+    /// Whether the mark of a packet counts when the way back to its source is looked up.
+    #[must_use]
+    pub fn src_valid_mark(&self, dev: Option<&str>) -> Tri {
+        let all = self.switch("net.ipv4.conf.all.src_valid_mark");
+        let own = dev.and_then(|dev| self.of_dev("ipv4", dev, "src_valid_mark")).map(|value| value != 0);
+        Tri::from(all).or(own.map_or(Tri::No, Tri::from))
+    }
+
+    /// What the walk takes for granted of a family because no switch says otherwise.
+    #[must_use]
+    pub fn assumed(&self, family: Family) -> Option<&'static str> {
+        match family {
+            Family::V4 if self.ip_forward().is_none() => Some("IPv4 forwarding is on (the switch was not read)"),
+            Family::V4 if self.rp_filter(None).is_none() => {
+                Some("IPv4 packets are taken whatever the way back to their source (rp_filter was not read)")
+            }
+            Family::V6 if self.ipv6_forwarding().is_none() => Some("IPv6 forwarding is on (the switch was not read)"),
+            Family::V4 | Family::V6 => None,
+        }
+    }
+
     /// `net.netfilter.nf_conntrack_tcp_be_liberal`.
     #[must_use]
     pub fn be_liberal(&self) -> Option<bool> {

@@ -130,8 +130,9 @@ impl<'snap> Question<'_, 'snap> {
         result.said.extend(clients.said);
         result.clients = clients.list;
         // What was assumed of a family that nobody asks about is no news.
-        let other = |said: &&String| [Family::V4, Family::V6].iter().any(|f| !families.contains(f) && said.contains(f.as_str()));
-        result.said.extend(result.plane.links.assumed().iter().filter(|said| !other(said)).cloned());
+        let mut assumed: Vec<String> = families.iter().flat_map(|family| result.plane.assumed(*family)).collect();
+        assumed.dedup();
+        result.said.extend(assumed);
         result.paths = walked;
         self.unread_families(&mut result);
         unserved_families(&mut result);

@@ -56,7 +56,7 @@ pub fn packet(snapshot: &Snapshot, query: &PacketQuery) -> Result<Report> {
         },
         collected: (snapshot.from.clone(), snapshot.to.clone()),
         kubernetes: snapshot.kubernetes.clone(),
-        assumed: plane.links.assumed().to_vec(),
+        assumed: plane.assumed(Family::of(query.to.ip())),
         ..Report::default()
     };
     let mode = super::mode::detect_for(&plane, Family::of(query.to.ip()));

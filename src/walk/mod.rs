@@ -3,6 +3,7 @@
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::format_push_string, reason = "tests")]
 mod cases;
+mod admission;
 mod chains;
 mod ends;
 mod matches;

@@ -2,8 +2,7 @@
 //! Sources: Linux `net/ipv4/route.c` (ip_route_input_slow, ip_route_output_key), `net/ipv4/fib_frontend.c`
 //! (fib_validate_source), `net/ipv4/ip_forward.c`, `net/ipv4/netfilter.c` (ip_route_me_harder).
 
-use std::net::IpAddr;
-
+use super::admission::{self, Admission};
 use super::ends::finish;
 use super::netfilter::{Walker, Way};
 use super::packet::{Dependency, Disposition, Reason};
@@ -66,10 +65,13 @@ impl<'snap> Walker<'_, 'snap> {
         if state.made == Made::HereLooped {
             return input(state);
         }
-        match self.martian(&state) {
-            None => {}
-            Some(Ok(words)) => return unroutable(&state, Reason::Sysctl(words)),
-            Some(Err(why)) => return vec![state.undecided(Dependency::Fact(why))],
+        match admission::admits(self.plane, &state) {
+            Admission::Taken => {}
+            Admission::Martian(reason) => return unroutable(&state, reason),
+            Admission::Filtered(reason) => {
+                return vec![Way::Ends(Box::new(finish(&state, Disposition::Dropped, Some(reason), Vec::new())))];
+            }
+            Admission::Unknown(why) => return vec![state.undecided(Dependency::Fact(why))],
         }
         let ingress = state.iif.name().map_or(Ingress::Unknown, Ingress::By);
         let lookup = self.plane.links.route(&self.key(&state, ingress));
@@ -84,14 +86,8 @@ impl<'snap> Walker<'_, 'snap> {
             }
             Tri::No => {}
         }
-        if let Some(filtered) = self.reverse_path_filter(&state) {
-            return match filtered {
-                Ok(words) => {
-                    let reason = Reason::Sysctl(words);
-                    vec![Way::Ends(Box::new(finish(&state, Disposition::Dropped, Some(reason), Vec::new())))]
-                }
-                Err(why) => vec![state.undecided(Dependency::Fact(why))],
-            };
+        if let Some(reason) = admission::forwards(&state) {
+            return unroutable(&state, reason);
         }
         let forwarding = match state.family {
             Family::V4 => self.plane.sysctls.forwarding(state.iif.name()),
@@ -191,39 +187,6 @@ impl<'snap> Walker<'_, 'snap> {
                 state.gateway = None;
                 None
             }
-        }
-    }
-
-    /// 127.0.0.0/8 comes in by no other interface than `lo`, unless route_localnet lets it.
-    fn martian(&self, state: &State<'snap>) -> Option<Result<String, String>> {
-        let loopback = |ip: IpAddr| ip.is_loopback() && ip.is_ipv4();
-        if state.iif == Iface::Known("lo") || !(loopback(state.src) || loopback(state.dst)) {
-            return None;
-        }
-        match self.plane.sysctls.route_localnet(state.iif.name()) {
-            Tri::Yes => None,
-            Tri::No => Some(Ok("net.ipv4.conf.all.route_localnet = 0: 127.0.0.0/8 is not taken from outside".into())),
-            Tri::Unknown => Some(Err("net.ipv4.conf.all.route_localnet is not in the input".into())),
-        }
-    }
-
-    /// Strict reverse path filtering: words if it drops, the reason if it cannot be told.
-    fn reverse_path_filter(&self, state: &State<'snap>) -> Option<Result<String, String>> {
-        const STRICT: u64 = 1;
-        if state.family == Family::V6 {
-            return None;
-        }
-        if self.plane.sysctls.rp_filter(state.iif.name()) != Some(STRICT) {
-            return None;
-        }
-        match (state.iif, self.plane.links.interface_to(state.src)) {
-            (Iface::Known(iif), Some(back)) if iif == back => None,
-            (Iface::Known(iif), Some(back)) => Some(Ok(format!(
-                "net.ipv4.conf.{iif}.rp_filter = 1: the way back to {} leads by {back}, not by {iif}",
-                state.src
-            ))),
-            (Iface::Known(_), None) => Some(Err(format!("rp_filter is 1, and the way back to {} is not known", state.src))),
-            (Iface::Unknown | Iface::None, _) => Some(Err("rp_filter is 1, and the interface is not known".into())),
         }
     }
 }
