@@ -61,13 +61,16 @@ pub(super) fn severities(of: &(impl Iterator<Item = Severity> + Clone)) -> Strin
 pub(super) struct Clients<'r> {
     namespace: &'r str,
     traces: &'r [Trace],
+    /// The client was given as an address: it is called by it.
+    given: Option<std::net::IpAddr>,
 }
 
 impl<'r> Clients<'r> {
     /// Those of this report.
     pub(super) fn of(report: &'r Report) -> Self {
         let namespace = report.service.as_ref().map_or(report.query.namespace.as_str(), |service| service.namespace.as_str());
-        Self { namespace, traces: &report.traces }
+        let given = report.query.from.as_deref().and_then(|from| from.parse().ok());
+        Self { namespace, traces: &report.traces, given }
     }
 
     /// Who sends: `a pod on node-a`, `node node-a`, `outside`.
@@ -89,8 +92,11 @@ impl<'r> Clients<'r> {
         pod.split_once('/').filter(|(namespace, _)| *namespace == self.namespace).map_or(pod, |(_, name)| name)
     }
 
-    /// Whether the same address is asked for from several places of the same kind.
+    /// Whether its address is needed to tell it from others: one address asked for from several places of a kind.
     fn is_one_of_several(self, path: &PathInfo) -> bool {
+        if self.given == Some(path.from) {
+            return true;
+        }
         let like = |other: &&Trace| {
             let other = &other.path;
             (other.origin, other.to, other.port, &other.node) == (path.origin, path.to, path.port, &path.node)
