@@ -82,40 +82,71 @@ fn draw_dependencies(page: &mut Page, trace: &Trace, detail: Detail) {
     }
 }
 
-/// Draws every hop of every way, each with its whole rule.
+/// Draws every hop of every way, each with its whole rule; what ways have in common once.
 pub(super) fn draw_whole(page: &mut Page, trace: &Trace) {
-    let many = trace.outcomes.len() > 1;
-    for (number, outcome) in trace.outcomes.iter().enumerate() {
-        if many {
-            let lead = format!("way {} of {}:", number + 1, trace.outcomes.len());
-            page.paragraph(2, 4, (Ink::Bold, &lead), &ending(page, outcome));
-        } else {
-            page.paragraph(2, 4, (Ink::Bold, ""), &ending(page, outcome));
-        }
-        let mut hook = String::new();
-        for hop in &outcome.hops {
-            let place = [hop.hook.as_str(), hop.table.as_str(), hop.chain.as_str()];
-            let place: Vec<&str> = place.into_iter().filter(|part| !part.is_empty()).collect();
-            let place = place.join(" ");
-            let mut what = hop.action.clone();
-            if let Some(ppm) = hop.ppm {
-                what.push_str(&format!(" ({})", words::percent(ppm)));
-            }
-            if let Some(words) = hop.words.as_deref().filter(|words| *words != hop.action) {
-                what.push_str(&format!(": {words}"));
-            }
-            if place != hook {
-                page.paragraph(4, 6, (Ink::Bold, &place), "");
-                hook = place;
-            }
-            page.paragraph(6, 8, (Ink::Plain, ""), &what);
-            if let Some(rule) = &hop.rule {
-                let at = source(hop);
-                page.quote_whole(8, &if at.is_empty() { rule.clone() } else { format!("{at} {rule}") });
-            }
-        }
+    let parted = Parted::of(&trace.outcomes);
+    if let [only] = trace.outcomes.as_slice() {
+        page.paragraph(2, 4, (Ink::Bold, ""), &whole_ending(page, only));
+    }
+    draw_hops(page, parted.before.iter());
+    let ways = trace.outcomes.len();
+    for (number, branch) in parted.branches.iter().enumerate() {
+        let lead = format!("way {} of {ways}:", number + 1);
+        page.paragraph(2, 4, (Ink::Bold, &lead), &whole_ending(page, branch.outcome));
+        let own_route = parted.after.iter().any(|group| group.routes == Routes::Own);
+        let rest = branch.outcome.hops.iter().skip(parted.before.len() + branch.hops.len());
+        let route = rest.filter(|hop| own_route && hop.table.is_empty());
+        draw_hops(page, branch.hops.iter().chain(route));
+    }
+    for group in &parted.after {
+        let whose = if group.count == ways { "then:".to_owned() } else { format!("then, {} of {ways} ways:", group.count) };
+        let text = if group.count == 1 && ways > 1 { whole_ending(page, group.outcome) } else { String::new() };
+        page.paragraph(2, 4, (Ink::Bold, &whose), &text);
+        draw_hops(page, group.hops.iter().filter(|hop| group.routes == Routes::Same || !hop.table.is_empty()));
     }
     draw_dependencies(page, trace, Detail::Whole);
+}
+
+/// Where a way ends, with all that is known of the end.
+fn whole_ending(page: &Page, outcome: &Outcome) -> String {
+    let mut text = String::new();
+    if let Some(ppm) = outcome.ppm.filter(|ppm| *ppm < 1_000_000) {
+        text.push_str(&format!("{} ", words::percent(ppm)));
+    }
+    if let Some(when) = &outcome.when {
+        text.push_str(&format!("{when}: "));
+    }
+    text.push_str(&ending(page, outcome));
+    match (&outcome.source, outcome.masqueraded) {
+        (Some(source), true) => text.push_str(&format!(", masqueraded as {source}")),
+        (None, true) => text.push_str(", masqueraded"),
+        (_, false) => {}
+    }
+    text
+}
+
+fn draw_hops<'r>(page: &mut Page, hops: impl Iterator<Item = &'r Hop>) {
+    let mut above = String::new();
+    for hop in hops {
+        let place = [hop.hook.as_str(), hop.table.as_str(), hop.chain.as_str()];
+        let place: Vec<&str> = place.into_iter().filter(|part| !part.is_empty()).collect();
+        let place = place.join(" ");
+        if place != above {
+            page.paragraph(4, 6, (Ink::Bold, &place), "");
+            above = place;
+        }
+        let share = hop.ppm.map(|ppm| format!(" ({})", words::percent(ppm))).unwrap_or_default();
+        let what = match hop.words.as_deref() {
+            Some(words) if words.starts_with(&hop.action) => format!("{words}{share}"),
+            Some(words) => format!("{}{share}: {words}", hop.action),
+            None => format!("{}{share}", hop.action),
+        };
+        page.paragraph(6, 8, (Ink::Plain, ""), &what);
+        if let Some(rule) = &hop.rule {
+            let at = source(hop);
+            page.quote_whole(8, &if at.is_empty() { rule.clone() } else { format!("{at} {rule}") });
+        }
+    }
 }
 
 /// `iptables-save:60`.

@@ -85,7 +85,9 @@ fn trouble(report: &Report) -> String {
         let of = format!("{} of {}", wrong.len(), words::count(report.traces.len(), "path"));
         return format!("{}: {text} on {} ({of})", subject(report), words::on_nodes(&nodes, 3));
     }
-    report.findings.first().map_or_else(|| subject(report), |finding| format!("{}: {}", subject(report), finding.summary))
+    let Some(finding) = report.findings.first() else { return subject(report) };
+    let subject = subject(report);
+    if finding.summary.contains(&subject) { finding.summary.clone() } else { format!("{subject}: {}", finding.summary) }
 }
 
 /// Why an incomplete answer is one.
