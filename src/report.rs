@@ -430,7 +430,7 @@ impl Finding {
     #[must_use]
     pub fn fingerprint(&self) -> String {
         let mut key = self.code.as_str().to_owned();
-        for part in [&self.reason, &self.object.as_ref().map(ToString::to_string), &self.node].into_iter() {
+        for part in [&self.reason, &self.object.as_ref().map(ToString::to_string), &self.node] {
             key.push('|');
             key.push_str(part.as_deref().unwrap_or_default());
         }

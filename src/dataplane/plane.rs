@@ -69,11 +69,13 @@ pub struct Loaded<'snap> {
 
 impl<'snap> Loaded<'snap> {
     /// The rules of a chain of this ruleset.
+    #[must_use]
     pub fn body(&self, table: usize, chain: usize) -> Option<&Body<'snap>> {
         Some(self.ruleset.tables.get(table)?.chains.get(chain)?.body(self.ruleset.dump, self.text))
     }
 
     /// The rules of a chain by name.
+    #[must_use]
     pub fn body_of(&self, table: &str, chain: &str) -> Option<&Body<'snap>> {
         Some(self.ruleset.table(table)?.chain(chain)?.body(self.ruleset.dump, self.text))
     }

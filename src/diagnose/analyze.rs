@@ -23,7 +23,7 @@ use super::{Context, backends, behind, chain_graph, doubled, issues, leftovers, 
 /// # Errors
 /// A target that nothing has: no such Service, no such node.
 pub fn analyze(snapshot: &Snapshot, query: &Query) -> Result<Report> {
-    let mut report = one(snapshot, query, &snapshot.objects, |dumps| Some(dumps))?;
+    let mut report = one(snapshot, query, &snapshot.objects, Some)?;
     if snapshot.nodes.values().any(|dumps| dumps.again.is_some()) {
         let objects = snapshot.objects_after.as_ref().unwrap_or(&snapshot.objects);
         let again = one(snapshot, query, objects, |dumps| dumps.again.as_deref().or(Some(dumps)))?;
@@ -37,8 +37,10 @@ pub fn analyze(snapshot: &Snapshot, query: &Query) -> Result<Report> {
 /// What differs twice is certain; what does not differ any more was only on its way.
 fn settle(report: &mut Report, again: &Report) {
     let second: BTreeSet<String> = again.findings.iter().map(Finding::fingerprint).collect();
-    report.findings.retain(|finding| finding.confidence != Confidence::Likely || second.contains(&finding.fingerprint()));
-    for finding in report.findings.iter_mut().filter(|finding| finding.confidence == Confidence::Likely) {
+    // What is likely of objects alone rests on an assumption that a second reading does not lift.
+    let sampled = |finding: &Finding| finding.confidence == Confidence::Likely && finding.node.is_some();
+    report.findings.retain(|finding| !sampled(finding) || second.contains(&finding.fingerprint()));
+    for finding in report.findings.iter_mut().filter(|finding| sampled(finding)) {
         finding.confidence = Confidence::Certain;
         finding.details.retain(|detail| !detail.starts_with("seen once"));
         finding.details.push("seen twice, some seconds apart".into());

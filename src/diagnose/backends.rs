@@ -10,7 +10,7 @@ use super::outcome::line;
 
 /// ST331: service rules in both backends of iptables.
 #[must_use]
-pub fn mixed_backends(node: &NodeResult<'_>) -> Vec<Finding> {
+pub(super) fn mixed_backends(node: &NodeResult<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     for family in [Family::V4, Family::V6] {
         let both: Vec<&Loaded<'_>> = node.plane.rules(family).rulesets.iter().filter(|loaded| holds_services(loaded)).collect();
@@ -38,7 +38,7 @@ fn holds_services(loaded: &Loaded<'_>) -> bool {
 
 /// ST333: rules of a mode that is not the one that acts.
 #[must_use]
-pub fn leftover_mode_rules(node: &NodeResult<'_>) -> Vec<Finding> {
+pub(super) fn leftover_mode_rules(node: &NodeResult<'_>) -> Vec<Finding> {
     let name = node.view.name;
     let mut evidence: Vec<Evidence> = Vec::new();
     let mut what = Vec::new();
@@ -102,7 +102,7 @@ fn iptables_under_nftables(node: &NodeResult<'_>) -> Vec<Finding> {
 
 /// ST304: what kube-proxy says of itself is not what the kernel holds.
 #[must_use]
-pub fn mode_mismatch(node: &NodeResult<'_>) -> Vec<Finding> {
+pub(super) fn mode_mismatch(node: &NodeResult<'_>) -> Vec<Finding> {
     let (Some(dump), Some(found)) = (node.plane.dumps.dumps.get(PROXY_MODE), node.mode.kind.name()) else {
         return Vec::new();
     };
@@ -122,11 +122,11 @@ pub fn mode_mismatch(node: &NodeResult<'_>) -> Vec<Finding> {
 }
 
 /// What `127.0.0.1:10249/proxyMode` answered on the node.
-pub const PROXY_MODE: &str = "kube-proxy-mode";
+pub(super) const PROXY_MODE: &str = "kube-proxy-mode";
 
 /// The backend that serves, for commands that are suggested: `-nft`, `-legacy`, or nothing.
 #[must_use]
-pub fn suffix(node: &NodeResult<'_>, family: Family) -> &'static str {
+pub(super) fn suffix(node: &NodeResult<'_>, family: Family) -> &'static str {
     let serving = node.plane.rules(family).rulesets.iter().find(|loaded| serves(loaded));
     match serving.map(|loaded| loaded.ruleset.backend) {
         Some(Backend::Nft) => "-nft",

@@ -8,7 +8,7 @@ use super::outcome::Behind;
 
 /// What stands behind addresses: pods, and nodes.
 #[must_use]
-pub fn behind(objects: &Objects, endpoints: Option<&ServiceEndpoints<'_>>) -> Behind {
+pub(super) fn behind(objects: &Objects, endpoints: Option<&ServiceEndpoints<'_>>) -> Behind {
     let mut behind = Behind::default();
     for node in objects.nodes() {
         let view = NodeView::new(node);

@@ -10,7 +10,7 @@ use crate::dataplane::plane::Family;
 
 /// Jumps on the paths into chains that a whole dump does not have.
 #[must_use]
-pub fn undefined_chain(node: &NodeResult<'_>) -> Vec<Finding> {
+pub(super) fn undefined_chain(node: &NodeResult<'_>) -> Vec<Finding> {
     let mut findings: Vec<Finding> = Vec::new();
     for path in &node.paths {
         if !node.plane.rules(Family::of(path.info.to)).doubts.is_empty() {

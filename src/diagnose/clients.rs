@@ -175,12 +175,11 @@ impl Clients {
                 self.pod(place, pod, service);
                 self.list.retain(|client| client.address == ip);
             }
-            Some(_) => self.list.push(external(place, ip)),
             None if place.view.pod_ranges.iter().any(|range| range.contains(&ip)) => {
                 let pod = Client { origin: Origin::Pod, ..external(place, ip) };
                 self.list.push(pod);
             }
-            None => self.list.push(external(place, ip)),
+            Some(_) | None => self.list.push(external(place, ip)),
         }
     }
 }

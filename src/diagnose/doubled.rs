@@ -3,6 +3,7 @@
 use rustc_hash::FxHashMap;
 
 use crate::dataplane::Loc;
+use crate::dataplane::iptables::Body;
 use crate::dataplane::plane::Family;
 use crate::report::{Code, Finding};
 
@@ -14,7 +15,7 @@ const OFTEN: usize = 4;
 
 /// Doubled rules of builtin chains and of chains that all Services share.
 #[must_use]
-pub fn duplicated_rules(node: &NodeResult<'_>) -> Vec<Finding> {
+pub(super) fn duplicated_rules(node: &NodeResult<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     for family in [Family::V4, Family::V6] {
         for loaded in &node.plane.rules(family).rulesets {
@@ -22,7 +23,7 @@ pub fn duplicated_rules(node: &NodeResult<'_>) -> Vec<Finding> {
                 for chain in table.chains.iter().filter(|chain| is_shared(table.name, chain.name, chain.policy)) {
                     let body = loaded.body_of(table.name, chain.name);
                     let mut seen: FxHashMap<&str, (Loc<'_>, usize)> = FxHashMap::default();
-                    for at in body.map(|body| body.lines()).unwrap_or_default() {
+                    for at in body.map(Body::lines).unwrap_or_default() {
                         seen.entry(at.text).or_insert((*at, 0)).1 += 1;
                     }
                     if let Some((at, times)) = seen.into_values().filter(|(_, times)| *times >= OFTEN).max_by_key(|(_, times)| *times) {

@@ -13,7 +13,7 @@ const SHOWN: usize = 200;
 const TOLD: usize = 20;
 
 /// Adds the issues of one node.
-pub fn of_node(node: &NodeResult<'_>, into: &mut Vec<Issue>) {
+pub(super) fn of_node(node: &NodeResult<'_>, into: &mut Vec<Issue>) {
     let name = node.view.name;
     let issue = |code, dump: &str, line, message: String, text: &str| Issue {
         code,
@@ -53,7 +53,7 @@ pub fn of_node(node: &NodeResult<'_>, into: &mut Vec<Issue>) {
 }
 
 /// Adds the lines that outcomes depend on.
-pub fn of_outcomes(node: &str, outcomes: &[Outcome<'_>], into: &mut Vec<Issue>) {
+pub(super) fn of_outcomes(node: &str, outcomes: &[Outcome<'_>], into: &mut Vec<Issue>) {
     for dependency in outcomes.iter().flat_map(|outcome| &outcome.depends_on) {
         if let Dependency::Rule(at, why) = dependency {
             let issue = Issue {

@@ -9,6 +9,7 @@ use crate::cluster::service::Ingress;
 use crate::cluster::names::{ChainKind, ServicePortName};
 use crate::collect::snapshot::Objects;
 use crate::dataplane::Loc;
+use crate::dataplane::iptables::Body;
 use crate::dataplane::iptables::rule::{Rule, Side, Target, Test};
 use crate::dataplane::plane::{Family, Plane};
 use crate::report::{Code, Confidence, Evidence, Finding};
@@ -33,7 +34,7 @@ struct Entry<'snap> {
 
 /// Entry rules that lead to chains of this Service from addresses or ports it does not have.
 #[must_use]
-pub fn former_addresses(service: &ServiceView<'_>, node: &NodeResult<'_>) -> Vec<Finding> {
+pub(super) fn former_addresses(service: &ServiceView<'_>, node: &NodeResult<'_>) -> Vec<Finding> {
     let own = own_chains(service);
     let addresses: BTreeSet<IpAddr> =
         service.cluster_ips.iter().chain(&service.external_ips).copied().chain(service.load_balancer_ips()).collect();
@@ -87,7 +88,7 @@ fn own_chains(service: &ServiceView<'_>) -> BTreeMap<String, (u16, Option<u16>)>
 
 /// Entry rules for addresses that no Service has, beside those of this one. Needs all Services.
 #[must_use]
-pub fn deleted_services(objects: &Objects, service: &ServiceView<'_>, node: &NodeResult<'_>) -> Vec<Finding> {
+pub(super) fn deleted_services(objects: &Objects, service: &ServiceView<'_>, node: &NodeResult<'_>) -> Vec<Finding> {
     if !objects.is_whole("services") {
         return Vec::new();
     }
@@ -135,7 +136,7 @@ fn entries<'snap>(plane: &Plane<'snap>) -> Vec<Entry<'snap>> {
     let mut found = Vec::new();
     for loaded in [Family::V4, Family::V6].into_iter().flat_map(|family| &plane.rules(family).rulesets) {
         for chain in ["KUBE-SERVICES", "KUBE-NODEPORTS"] {
-            for rule in loaded.body_of("nat", chain).into_iter().flat_map(|body| body.rules()).flatten() {
+            for rule in loaded.body_of("nat", chain).into_iter().flat_map(Body::rules).flatten() {
                 found.extend(entry(rule));
             }
         }
@@ -177,12 +178,12 @@ fn names(text: &str, namespace: &str, name: &str) -> bool {
 
 /// Entry rules whose comments name this Service.
 #[must_use]
-pub fn rules_of_name(plane: &Plane<'_>, namespace: &str, name: &str) -> Vec<Evidence> {
+pub(super) fn rules_of_name(plane: &Plane<'_>, namespace: &str, name: &str) -> Vec<Evidence> {
     let mut found = Vec::new();
     for loaded in [Family::V4, Family::V6].into_iter().flat_map(|family| &plane.rules(family).rulesets) {
         let chains = [("nat", "KUBE-SERVICES"), ("nat", "KUBE-NODEPORTS"), ("filter", "KUBE-SERVICES"), ("filter", "KUBE-EXTERNAL-SERVICES")];
         for (table, chain) in chains {
-            let lines = loaded.body_of(table, chain).map(|body| body.lines()).unwrap_or_default();
+            let lines = loaded.body_of(table, chain).map(Body::lines).unwrap_or_default();
             found.extend(lines.iter().filter(|at| names(at.text, namespace, name)).take(QUOTED).map(|at| line(plane.node, *at)));
         }
     }
@@ -192,7 +193,7 @@ pub fn rules_of_name(plane: &Plane<'_>, namespace: &str, name: &str) -> Vec<Evid
 
 /// Addresses that entry rules with this Service's name in their comments are for.
 #[must_use]
-pub fn addresses_of_name(plane: &Plane<'_>, namespace: &str, name: &str) -> Vec<(IpAddr, u16, Protocol)> {
+pub(super) fn addresses_of_name(plane: &Plane<'_>, namespace: &str, name: &str) -> Vec<(IpAddr, u16, Protocol)> {
     let mut found = Vec::new();
     for entry in entries(plane).into_iter().filter(|entry| names(entry.at.text, namespace, name)) {
         let one = entry.dst.map(|dst| (dst, entry.port, entry.protocol));

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use crate::cluster::ServiceView;
 use crate::cluster::names::ChainKind;
 use crate::collect::snapshot::Objects;
+use crate::dataplane::iptables::Body;
 use crate::dataplane::iptables::net::Net;
 use crate::dataplane::iptables::rule::{Not, Rule, Side, Target, Test};
 use crate::dataplane::plane::Family;
@@ -16,7 +17,7 @@ use super::outcome::line;
 
 /// ST328: the range that kube-proxy takes for pods leaves out pods of this node, or holds the node itself.
 #[must_use]
-pub fn cluster_cidr_wrong(objects: &Objects, service: &ServiceView<'_>, node: &NodeResult<'_>) -> Vec<Finding> {
+pub(super) fn cluster_cidr_wrong(objects: &Objects, service: &ServiceView<'_>, node: &NodeResult<'_>) -> Vec<Finding> {
     let name = node.view.name;
     for rule in masquerade_rules(service, node) {
         let Some(range) = pod_range(rule) else {
@@ -56,7 +57,7 @@ pub fn cluster_cidr_wrong(objects: &Objects, service: &ServiceView<'_>, node: &N
 
 /// ST327: kube-proxy was told no range at all, and its configuration says so.
 #[must_use]
-pub fn no_local_detection(objects: &Objects, service: &ServiceView<'_>, node: &NodeResult<'_>) -> Vec<Finding> {
+pub(super) fn no_local_detection(objects: &Objects, service: &ServiceView<'_>, node: &NodeResult<'_>) -> Vec<Finding> {
     let Some((object, text)) = proxy_config(objects) else {
         return Vec::new();
     };
@@ -89,7 +90,7 @@ fn masquerade_rules<'a, 'snap>(service: &ServiceView<'_>, node: &'a NodeResult<'
         for port in &service.ports {
             for kind in [ChainKind::Svc, ChainKind::Svl] {
                 let chain = service.port_name(port).chain(kind, port.protocol);
-                let rules = loaded.body_of("nat", &chain).into_iter().flat_map(|body| body.rules()).flatten();
+                let rules = loaded.body_of("nat", &chain).into_iter().flat_map(Body::rules).flatten();
                 found.extend(rules.filter(|rule| rule.target == Target::Jump("KUBE-MARK-MASQ")));
             }
         }

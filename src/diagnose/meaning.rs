@@ -4,7 +4,7 @@ use crate::walk::packet::{Action, Hop};
 
 /// Words for one hop, where there is more to say than the action itself.
 #[must_use]
-pub fn of(hop: &Hop<'_>) -> Option<String> {
+pub(super) fn of(hop: &Hop<'_>) -> Option<String> {
     let text = hop.at.map_or("", |at| at.text);
     let comment = comment(text);
     let service = service_in(comment);

@@ -4,6 +4,7 @@ mod addresses;
 mod analyze;
 mod backends;
 mod behind;
+mod cause;
 mod chain_graph;
 pub mod clients;
 pub mod code;

@@ -103,7 +103,7 @@ fn among(plane: &Plane<'_>, families: &[Family]) -> Mode {
             return Mode { kind: ModeKind::Ipvs, evidence: Some(line(plane.node, at)) };
         }
     }
-    for one in loaded().filter(|one| serves(one)) {
+    if let Some(one) = loaded().find(|one| serves(one)) {
         let evidence = one.place_of("nat", "KUBE-SERVICES").map(|at| line(plane.node, at));
         return Mode { kind: ModeKind::Iptables(one.ruleset.backend), evidence };
     }

@@ -109,11 +109,11 @@ impl<'snap> Question<'_, 'snap> {
         if needs_no_node {
             return result;
         }
-        self.not_walked(&mut result);
+        Self::not_walked(&mut result);
         if !result.mode.kind.is_walked() {
             return result;
         }
-        let place = Place { view: &result.view, plane: &result.plane, objects: self.objects };
+        let here = Place { view: &result.view, plane: &result.plane, objects: self.objects };
         let service = self.service.map(|(view, _, _)| view);
         let mut plain: Vec<(IpAddr, u16, Protocol)> = self.plain.into_iter().collect();
         if let Some((namespace, name)) = self.by_name {
@@ -125,16 +125,15 @@ impl<'snap> Question<'_, 'snap> {
             }
         }
         let families = self.families(&plain);
-        let clients = Clients::of(place, service, &families, self.query.from.as_ref(), &self.query.namespace);
-        let walked = self.walk_all(&result, &clients, &plain);
+        let clients = Clients::of(here, service, &families, self.query.from.as_ref(), &self.query.namespace);
+        let found = self.walk_all(&result, &clients, &plain);
         result.said.extend(clients.said);
         result.clients = clients.list;
-        // What was assumed of a family that nobody asks about is no news.
         let mut assumed: Vec<String> = families.iter().flat_map(|family| result.plane.assumed(*family)).collect();
         assumed.dedup();
         result.said.extend(assumed);
-        result.paths = walked;
-        self.unread_families(&mut result);
+        result.paths = found;
+        Self::unread_families(&mut result);
         unserved_families(&mut result);
         result
     }
@@ -155,7 +154,7 @@ impl<'snap> Question<'_, 'snap> {
         families
     }
 
-    fn not_walked(self, result: &mut NodeResult<'snap>) {
+    fn not_walked(result: &mut NodeResult<'snap>) {
         let name = result.view.name;
         let gap = match result.mode.kind {
             ModeKind::Iptables(_) | ModeKind::None => return,
@@ -175,7 +174,7 @@ impl<'snap> Question<'_, 'snap> {
     }
 
     /// Paths of a family of which no rules were read are not walked.
-    fn unread_families(self, result: &mut NodeResult<'snap>) {
+    fn unread_families(result: &mut NodeResult<'snap>) {
         for family in [Family::V4, Family::V6] {
             let asked = result.paths.iter().any(|path| Family::of(path.info.to) == family);
             if asked && result.plane.rules(family).read == Read::No {

@@ -10,7 +10,7 @@ use crate::dataplane::plane::Family;
 
 /// Asked by address, the option that keeps node ports off it is what the user looks for.
 #[must_use]
-pub fn address_not_served(service: &ServiceView<'_>, node: &NodeResult<'_>, asked: &dyn Fn(std::net::IpAddr) -> bool) -> Vec<Finding> {
+pub(super) fn address_not_served(service: &ServiceView<'_>, node: &NodeResult<'_>, asked: &dyn Fn(std::net::IpAddr) -> bool) -> Vec<Finding> {
     let path = node.paths.iter().find(|path| {
         path.info.address == AddressKind::NodePort
             && asked(path.info.to)

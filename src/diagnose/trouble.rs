@@ -8,7 +8,7 @@ use super::compare::Comparison;
 
 /// Words for a path that differs, or is undecided.
 #[must_use]
-pub fn of(comparison: &Comparison, expectation: Option<&Expectation>, outcomes: &[Outcome<'_>]) -> Option<String> {
+pub(super) fn of(comparison: &Comparison, expectation: Option<&Expectation>, outcomes: &[Outcome<'_>]) -> Option<String> {
     match comparison.state {
         PathState::Expected | PathState::NotCompared => None,
         PathState::Undecided => Some("cannot be decided".into()),
@@ -63,7 +63,7 @@ fn verb(outcome: &Outcome<'_>) -> &'static str {
 
 /// `every new connection is`, `1 of 3 new connections is`, `12 % of new connections are`.
 #[must_use]
-pub fn share(part: f64) -> String {
+pub(super) fn share(part: f64) -> String {
     if part >= 1.0 - 1e-6 {
         return "every new connection is".into();
     }

@@ -194,7 +194,7 @@ impl<'snap> State<'snap> {
     fn source_port(&self, ports: Ports) -> Answer {
         match self.sport {
             Some(port) => ports.contains(port).into(),
-            None if ports.first <= EPHEMERAL.first && ports.last >= EPHEMERAL.last => true.into(),
+            None if ports.first <= EPHEMERAL.first && ports.last == EPHEMERAL.last => true.into(),
             None if ports.last < EPHEMERAL.first => false.into(),
             None => Answer::Unknown("the client's own port is not known".into()),
         }

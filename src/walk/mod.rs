@@ -7,6 +7,7 @@ mod admission;
 mod chains;
 mod ends;
 mod matches;
+mod nat;
 mod netfilter;
 pub mod packet;
 mod routing;

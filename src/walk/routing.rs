@@ -48,7 +48,7 @@ impl<'snap> Walker<'_, 'snap> {
         }
     }
 
-    fn key<'a>(&self, state: &State<'snap>, ingress: Ingress<'a>) -> RouteKey<'a> {
+    fn key<'a>(state: &State<'snap>, ingress: Ingress<'a>) -> RouteKey<'a> {
         RouteKey {
             dst: state.dst,
             src: (state.src_told == Told::Yes && !state.src.is_unspecified()).then_some(state.src),
@@ -74,7 +74,7 @@ impl<'snap> Walker<'_, 'snap> {
             Admission::Unknown(why) => return vec![state.undecided(Dependency::Fact(why))],
         }
         let ingress = state.iif.name().map_or(Ingress::Unknown, Ingress::By);
-        let lookup = self.plane.links.route(&self.key(&state, ingress));
+        let lookup = self.plane.links.route(&Self::key(&state, ingress));
         match lookup.is_local() {
             Tri::Yes => {
                 state.routed(format!("{} is an address of this node", state.dst));
@@ -97,19 +97,17 @@ impl<'snap> Walker<'_, 'snap> {
             let name = self.plane.sysctls.forwarding_name(state.family, state.iif.name());
             return unroutable(&state, Reason::Sysctl(name));
         }
-        match self.leave(&mut state, &lookup) {
-            Some(words) => unroutable(&state, Reason::Route(words)),
-            None => {
-                state.hook = Hook::Forward;
-                state.oif = state.route_oif;
-                vec![state.way()]
-            }
+        if let Some(words) = Self::leave(&mut state, &lookup) {
+            return unroutable(&state, Reason::Route(words));
         }
+        state.hook = Hook::Forward;
+        state.oif = state.route_oif;
+        vec![state.way()]
     }
 
     /// A process of this node sends: routed before OUTPUT sees it.
     pub(super) fn send(&self, mut state: State<'snap>) -> Vec<Way<'snap>> {
-        let lookup = self.plane.links.route(&self.key(&state, Ingress::Here));
+        let lookup = self.plane.links.route(&Self::key(&state, Ingress::Here));
         if state.src.is_unspecified() {
             let source = match &lookup {
                 Lookup::Found(route) => self.plane.links.source_by(route, state.dst),
@@ -121,7 +119,7 @@ impl<'snap> Walker<'_, 'snap> {
             }
         }
         state.original.src = state.src;
-        if let Some(words) = self.leave(&mut state, &lookup) {
+        if let Some(words) = Self::leave(&mut state, &lookup) {
             return unroutable(&state, Reason::Route(words));
         }
         state.oif = state.route_oif;
@@ -134,8 +132,8 @@ impl<'snap> Walker<'_, 'snap> {
         if state.routed_for == (state.dst, state.mark) {
             return vec![state.way()];
         }
-        let lookup = self.plane.links.route(&self.key(&state, Ingress::Here));
-        if let Some(words) = self.leave(&mut state, &lookup) {
+        let lookup = self.plane.links.route(&Self::key(&state, Ingress::Here));
+        if let Some(words) = Self::leave(&mut state, &lookup) {
             return unroutable(&state, Reason::Route(words));
         }
         state.routed_for = (state.dst, state.mark);
@@ -154,7 +152,7 @@ impl<'snap> Walker<'_, 'snap> {
     }
 
     /// Takes the way that a lookup gives; the words of why there is none.
-    fn leave(&self, state: &mut State<'snap>, lookup: &Lookup<'snap>) -> Option<String> {
+    fn leave(state: &mut State<'snap>, lookup: &Lookup<'snap>) -> Option<String> {
         match lookup {
             Lookup::Found(route) => {
                 if route.kind.refuses() {

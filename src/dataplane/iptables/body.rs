@@ -63,6 +63,7 @@ impl<'snap> Body<'snap> {
     }
 
     /// The rule at this place.
+    #[must_use]
     pub fn rule(&self, at: usize) -> Option<&Result<Rule<'snap>, Unread<'snap>>> {
         let line = *self.lines.get(at)?;
         Some(self.rules.get(at)?.get_or_init(|| parse_rule(line).map_err(|why| Unread { at: line, why })))

@@ -63,16 +63,15 @@ pub fn parse_rule(at: Loc<'_>) -> Result<Rule<'_>, &'static str> {
                 let Some(name) = words.next() else {
                     return Err("`-m` without a name");
                 };
-                let parsed = module(name.text, protocol, &mut words, start, &mut rule.matches);
-                if let Parsed::Comment(text) = parsed {
+                let read = module(name.text, protocol, &mut words, start, &mut rule.matches);
+                if let Parsed::Comment(text) = read {
                     rule.comment = Some(text);
                 }
             }
             _ => {
-                let test = basic(&mut words, &mut protocol);
-                let text = words.text_from(start);
                 // `-S` and pasted rules may put a port right behind `-p tcp`, without `-m tcp`.
-                rule.matches.push(Match { test, not, text });
+                let basic = basic(&mut words, &mut protocol);
+                rule.matches.push(Match { test: basic, not, text: words.text_from(start) });
             }
         }
     }

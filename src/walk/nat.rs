@@ -1,0 +1,195 @@
+//! Address translation: destinations, sources, redirects, mapped networks.
+//! Sources: Linux `net/netfilter/nf_nat_core.c`, `xt_nat.c`, `nf_nat_redirect.c`, `nf_nat_masquerade.c`, `xt_NETMAP.c`.
+
+use std::net::{IpAddr, SocketAddr};
+
+use super::chains::{Place, ends};
+use super::netfilter::{Walker, Way};
+use super::packet::{Action, Dependency, Disposition, Reason};
+use super::state::{Bound, Iface, State, Told};
+use crate::dataplane::hooks::Hook;
+use crate::dataplane::iptables::Rule;
+use crate::dataplane::iptables::net::{Net, Ports};
+use crate::dataplane::iptables::rule::NatRange;
+use crate::dataplane::plane::Family;
+
+/// Addresses of a nat range that are listed one by one.
+const LISTED: u128 = 64;
+
+impl<'snap> Walker<'_, 'snap> {
+    pub(super) fn dnat(
+        &mut self,
+        state: &State<'snap>,
+        place: Place<'_, 'snap>,
+        rule: &Rule<'snap>,
+        range: NatRange,
+        chance: Option<f64>,
+    ) -> Vec<Way<'snap>> {
+        let Some(port) = one_port(range.ports, state.dport) else {
+            let why = Dependency::Rule(rule.at, "which port of the range is taken is not known".into());
+            return vec![state.undecided(why)];
+        };
+        let Some(addresses) = listed(range.addresses, state.dst) else {
+            let why = Dependency::Rule(rule.at, "which address of the range is taken is not known".into());
+            return vec![state.undecided(why)];
+        };
+        let each = f64::from(u32::try_from(addresses.len()).unwrap_or(1).max(1));
+        addresses
+            .into_iter()
+            .flat_map(|ip| {
+                let mut one = state.clone();
+                one.share /= each;
+                let to = SocketAddr::new(ip, port);
+                let chance = if each > 1.0 { one.when.is_none().then_some(one.share) } else { chance };
+                one.hop_with(place.base.table, place.chain, Action::Dnat(to), Some(rule.at), chance);
+                self.rewrite_destination(one, to)
+            })
+            .collect()
+    }
+
+    /// A new destination ends the table; a packet that is made here is routed anew.
+    fn rewrite_destination(&mut self, mut state: State<'snap>, to: SocketAddr) -> Vec<Way<'snap>> {
+        (state.dst, state.dport) = (to.ip(), to.port());
+        state.connection.dnat = Bound::Yes;
+        state.connection.dst_bound = Bound::Yes;
+        self.leave_table_routed(state)
+    }
+
+    pub(super) fn redirect(
+        &mut self,
+        mut state: State<'snap>,
+        place: Place<'_, 'snap>,
+        rule: &Rule<'snap>,
+        ports: Option<Ports>,
+        chance: Option<f64>,
+    ) -> Vec<Way<'snap>> {
+        let Some(port) = one_port(ports, state.dport) else {
+            let why = Dependency::Rule(rule.at, "which port of the range is taken is not known".into());
+            return vec![state.undecided(why)];
+        };
+        // nf_nat_redirect: loopback for what is made here, else the first address of the interface it came in by.
+        let ip = match (state.hook, state.family) {
+            (Hook::Output, Family::V4) => Some(IpAddr::from([127, 0, 0, 1])),
+            (Hook::Output, Family::V6) => Some(IpAddr::from([0, 0, 0, 0, 0, 0, 0, 1])),
+            (Hook::Prerouting | Hook::Input | Hook::Forward | Hook::Postrouting, family) => {
+                state.iif.name().and_then(|dev| self.plane.links.first_address(dev, family))
+            }
+        };
+        let Some(ip) = ip else {
+            // Linux nf_nat_redirect.c: an interface without an address has nowhere to redirect to.
+            if state.iif.name().is_some_and(|dev| self.plane.links.interface(dev).is_some()) {
+                state.hop_with(place.base.table, place.chain, Action::Drop, Some(rule.at), chance);
+                return ends(&state, Disposition::Dropped, Reason::Rule(rule.at));
+            }
+            let why = Dependency::Rule(rule.at, "the address of the interface that it came in by is not known".into());
+            return vec![state.undecided(why)];
+        };
+        let to = SocketAddr::new(ip, port);
+        state.hop_with(place.base.table, place.chain, Action::Redirect(to), Some(rule.at), chance);
+        self.rewrite_destination(state, to)
+    }
+
+    pub(super) fn netmap(
+        &mut self,
+        mut state: State<'snap>,
+        place: Place<'_, 'snap>,
+        rule: &Rule<'snap>,
+        net: Net,
+        chance: Option<f64>,
+    ) -> Vec<Way<'snap>> {
+        if matches!(state.hook, Hook::Prerouting | Hook::Output) {
+            let to = SocketAddr::new(mapped(net, state.dst), state.dport);
+            state.hop_with(place.base.table, place.chain, Action::Dnat(to), Some(rule.at), chance);
+            return self.rewrite_destination(state, to);
+        }
+        let to = mapped(net, state.src);
+        state.hop_with(place.base.table, place.chain, Action::Snat(to), Some(rule.at), chance);
+        state.rewrite_source(Some(to));
+        vec![state.way()]
+    }
+
+    pub(super) fn masquerade(
+        &mut self,
+        mut state: State<'snap>,
+        place: Place<'_, 'snap>,
+        rule: &Rule<'snap>,
+        chance: Option<f64>,
+    ) -> Vec<Way<'snap>> {
+        let ip = match state.oif {
+            Iface::Known(dev) => self.plane.links.masquerade_address(dev, state.gateway, state.dst).address(),
+            Iface::None | Iface::Unknown => None,
+        };
+        state.hop_with(place.base.table, place.chain, Action::Masquerade(ip), Some(rule.at), chance);
+        state.rewrite_source(ip);
+        vec![state.way()]
+    }
+}
+
+impl State<'_> {
+    fn rewrite_source(&mut self, to: Option<IpAddr>) {
+        match to {
+            Some(ip) => (self.src, self.src_told) = (ip, Told::Yes),
+            None => self.src_told = Told::No,
+        }
+        self.sport = None;
+        self.connection.snat = Bound::Yes;
+        self.connection.src_bound = Bound::Yes;
+        self.masqueraded = Bound::Yes;
+        self.leave_table();
+    }
+}
+
+/// A new source, for all packets of the connection.
+pub(super) fn snat<'snap>(
+    mut state: State<'snap>,
+    place: Place<'_, 'snap>,
+    rule: &Rule<'snap>,
+    range: NatRange,
+    chance: Option<f64>,
+) -> Vec<Way<'snap>> {
+    let ip = match range.addresses {
+        None => Some(state.src),
+        Some((first, last)) if first == last => Some(first),
+        Some(_) => None,
+    };
+    let action = ip.map_or(Action::Masquerade(None), Action::Snat);
+    state.hop_with(place.base.table, place.chain, action, Some(rule.at), chance);
+    state.rewrite_source(ip);
+    vec![state.way()]
+}
+
+/// The port after translation: kept, or the only one of the range.
+fn one_port(ports: Option<Ports>, kept: u16) -> Option<u16> {
+    match ports {
+        None => Some(kept),
+        Some(ports) if ports.first == ports.last => Some(ports.first),
+        Some(_) => None,
+    }
+}
+
+/// Addresses of a range, each as likely as the others (nf_nat_core.c find_best_ips_proto spreads by hash).
+fn listed(addresses: Option<(IpAddr, IpAddr)>, kept: IpAddr) -> Option<Vec<IpAddr>> {
+    let Some((first, last)) = addresses else {
+        return Some(vec![kept]);
+    };
+    match (first, last) {
+        (IpAddr::V4(first), IpAddr::V4(last)) => {
+            let (first, last) = (u32::from(first), u32::from(last));
+            (u128::from(last.checked_sub(first)?) < LISTED).then(|| (first..=last).map(|ip| IpAddr::V4(ip.into())).collect())
+        }
+        (IpAddr::V6(first), IpAddr::V6(last)) => {
+            let (first, last) = (u128::from(first), u128::from(last));
+            (last.checked_sub(first)? < LISTED).then(|| (first..=last).map(|ip| IpAddr::V6(ip.into())).collect())
+        }
+        (IpAddr::V4(_), IpAddr::V6(_)) | (IpAddr::V6(_), IpAddr::V4(_)) => None,
+    }
+}
+
+/// Network part of the target, host part of the address (Linux `xt_NETMAP.c`).
+fn mapped(net: Net, ip: IpAddr) -> IpAddr {
+    match (net, ip) {
+        (Net::V4 { addr, mask }, IpAddr::V4(ip)) => IpAddr::V4((u32::from(ip) & !mask | addr).into()),
+        (Net::V6 { addr, mask }, IpAddr::V6(ip)) => IpAddr::V6((u128::from(ip) & !mask | addr).into()),
+        (Net::V4 { .. }, IpAddr::V6(_)) | (Net::V6 { .. }, IpAddr::V4(_)) => ip,
+    }
+}
