@@ -22,7 +22,7 @@ dist:
 
 # The end-to-end layer on the cluster that KUBECONFIG names; it must be one to play with.
 e2e:
-    SVC_TRACE_REQUIRE=cluster cargo test --test e2e
+    SVC_TRACE_E2E=1 SVC_TRACE_REQUIRE=cluster cargo test --test e2e
 
 # Lints as they are checked before a change lands.
 lint:
