@@ -25,6 +25,7 @@ const POD: &[Right] = &[
 const EXEC: &[Right] = &[("create", "", "pods", "exec")];
 
 /// The gap of the rights that are missing in `namespace`; nothing where all are there or cannot be asked for.
+#[allow(clippy::disallowed_methods, reason = "a review is a question: nothing is kept in the cluster")]
 pub async fn missing(client: &Client, via: Via, namespace: &str, limit: Duration) -> Option<Gap> {
     let rights = match via {
         Via::DebugPod => POD,

@@ -58,6 +58,7 @@ async fn list(client: &Client, limits: &Limits, namespace: Option<&str>) -> Resu
     }
 }
 
+#[allow(clippy::disallowed_methods, reason = "removes what debug_pod.rs made and could not remove")]
 async fn delete(client: &Client, limits: &Limits, jobs: Vec<Job>) -> Cleaned {
     let mut cleaned = Cleaned::default();
     for job in jobs {

@@ -1,6 +1,6 @@
 //! The cluster that the end-to-end tests use, whichever KUBECONFIG leads to: asked for by SVC_TRACE_E2E=1, needed by
 //! SVC_TRACE_REQUIRE=cluster. Runs the built program; changes objects by the API.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::disallowed_methods, reason = "tests")]
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
