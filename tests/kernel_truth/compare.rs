@@ -166,7 +166,8 @@ fn rejection(aim: &Aim, with: &str) -> Sight {
 fn arrival(aim: &Aim, way: &Outcome<'_>) -> Sight {
     let ip = way.destination.ip();
     let has = |list: &[&str]| addresses(list).contains(&ip);
-    let home = if has(NODE) || ip.is_loopback() {
+    let link_local = matches!(ip, IpAddr::V6(ip) if ip.is_unicast_link_local());
+    let home = if has(NODE) || ip.is_loopback() || link_local {
         Some(Place::Node)
     } else if has(POD1) {
         Some(Place::Pod)
