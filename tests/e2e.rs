@@ -291,13 +291,18 @@ fn faults_are_found() {
     for (fault, service, code) in cases {
         let told = {
             let _on = Fault::on(&script, fault, &node);
-            let look = || cluster.trace(&[service, "-n", "default", "--node", &node]);
+            // a rule that is left behind has to stand there twice to be certain
+            let sampling: &[&str] = if fault == "proxy-frozen" { &["--settle"] } else { &[] };
+            let look = || cluster.trace(&[&[service, "-n", "default", "--node", &node], sampling].concat());
             await_that(Duration::from_secs(30), look, |said| said.exit == Some(1) && said.codes("findings").iter().any(|found| found == code))
         };
         let found = told.codes("findings");
         let _ = writeln!(std::io::stderr(), "fault {fault}: exit {:?}, {}", told.exit, found.join(", "));
         if told.exit != Some(1) || !found.iter().any(|found| found == code) {
             failed.push(format!("{fault}: {code} expected, got exit {:?}, {found:?}, {:?}", told.exit, told.codes("gaps")));
+        }
+        if fault == "proxy-frozen" && told.json["findings"][0]["confidence"] != "certain" {
+            failed.push(format!("{fault}: seen twice and not certain: {:#}", told.json["findings"]));
         }
         // mended, and kube-proxy has caught up
         let look = || cluster.trace(&[service, "-n", "default", "--node", &node]);

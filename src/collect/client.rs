@@ -1,7 +1,7 @@
 //! The connection to the API server, as kubectl would make it: kubeconfig lists, contexts, impersonation, exec
 //! plugins, proxies, in-cluster. Makes the client and nothing else; sends no request.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use hyper_util::client::proxy::matcher::Matcher;
 use kube::config::{Kubeconfig, KubeConfigOptions};
@@ -51,7 +51,11 @@ async fn configuration(options: &KubeOptions) -> Result<Config> {
             config.proxy_url = proxied(proxy, &config)?;
             config
         }
-        None if named || options.kubeconfig.is_some() => return Err(refused("there is no kubeconfig")),
+        None if options.kubeconfig.is_some() => {
+            let file = options.kubeconfig.as_deref().unwrap_or(Path::new("")).display();
+            return Err(refused(format!("`{file}` does not exist, or is empty")));
+        }
+        None if named => return Err(refused("there is no kubeconfig, so no context, cluster or user in it")),
         None => {
             let mut config =
                 Config::incluster().map_err(|_| refused("there is no kubeconfig, and this is not a pod of a cluster"))?;
@@ -97,7 +101,9 @@ fn merged(files: &[PathBuf]) -> Result<Option<(Kubeconfig, String)>> {
             Some(before) => before.merge(one).map_err(|error| refused(chain(&error)))?,
         });
     }
-    Ok(whole.map(|kubeconfig| (kubeconfig, names.join(", "))))
+    // a file with nothing in it is no configuration: in a pod its own account is meant
+    let filled = |kubeconfig: &Kubeconfig| !kubeconfig.clusters.is_empty() || !kubeconfig.contexts.is_empty();
+    Ok(whole.filter(filled).map(|kubeconfig| (kubeconfig, names.join(", "))))
 }
 
 /// `proxy-url` of the cluster that will be used.
@@ -158,4 +164,99 @@ pub(crate) fn chain(error: &dyn std::error::Error) -> String {
         next = cause.source();
     }
     text
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    fn file(folder: &tempfile::TempDir, name: &str, content: &Value) -> PathBuf {
+        let path = folder.path().join(name);
+        std::fs::write(&path, content.to_string()).unwrap();
+        path
+    }
+
+    fn kubeconfig(names: &[&str], current: Option<&str>) -> Value {
+        json!({
+            "apiVersion": "v1", "kind": "Config", "current-context": current,
+            "clusters": names.iter().map(|name| json!({"name": name, "cluster": {"server": format!("https://{name}.example:6443")}})).collect::<Vec<_>>(),
+            "contexts": names.iter().map(|name| json!({"name": name, "context": {"cluster": name, "user": name, "namespace": format!("of-{name}")}})).collect::<Vec<_>>(),
+            "users": names.iter().map(|name| json!({"name": name, "user": {"token": "t"}})).collect::<Vec<_>>(),
+        })
+    }
+
+    #[test]
+    fn lists_are_merged_and_missing_files_passed_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let files = [
+            file(&folder, "first", &kubeconfig(&["a"], None)),
+            folder.path().join("not-there"),
+            file(&folder, "second", &kubeconfig(&["b", "a"], Some("b"))),
+        ];
+        let (merged, names) = merged(&files).unwrap().unwrap();
+        assert_eq!(merged.current_context.as_deref(), Some("b"));
+        assert_eq!(merged.contexts.iter().map(|context| context.name.as_str()).collect::<Vec<_>>(), ["a", "b"]);
+        assert!(names.contains("first") && names.contains("second") && !names.contains("not-there"));
+    }
+
+    #[tokio::test]
+    async fn context_namespace_and_impersonation() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = file(&folder, "config", &kubeconfig(&["a", "b"], Some("a")));
+        let options = KubeOptions { kubeconfig: Some(path), ..KubeOptions::default() };
+        assert_eq!(namespace(&options).await.unwrap(), "of-a");
+        let other = KubeOptions {
+            context: Some("b".into()),
+            impersonate: Some("alice".into()),
+            impersonate_groups: vec!["ops".into()],
+            ..options.clone()
+        };
+        let config = configuration(&other).await.unwrap();
+        assert_eq!((config.cluster_url.host(), config.default_namespace.as_str()), (Some("b.example"), "of-b"));
+        assert_eq!(config.auth_info.impersonate.as_deref(), Some("alice"));
+        assert_eq!(config.auth_info.impersonate_groups, Some(vec!["ops".to_owned()]));
+        assert!(!config.default_retry);
+        let named = KubeOptions { namespace: Some("shop".into()), ..options };
+        assert_eq!(namespace(&named).await.unwrap(), "shop");
+    }
+
+    #[track_caller]
+    fn fails(error: &Error, word: &str) {
+        assert!(matches!(error, Error::Kubeconfig { .. }));
+        assert!(error.to_string().contains(word), "{error}");
+    }
+
+    #[tokio::test]
+    async fn what_is_wrong_with_a_kubeconfig_is_said() {
+        let folder = tempfile::tempdir().unwrap();
+        let with = |path: PathBuf| KubeOptions { kubeconfig: Some(path), ..KubeOptions::default() };
+        let good = file(&folder, "good", &kubeconfig(&["a"], Some("a")));
+        let unknown = KubeOptions { context: Some("nope".into()), ..with(good) };
+        fails(&configuration(&unknown).await.unwrap_err(), "nope");
+        fails(&configuration(&with(folder.path().join("gone"))).await.unwrap_err(), "does not exist");
+        fails(&configuration(&with(file(&folder, "none", &kubeconfig(&["a"], None)))).await.unwrap_err(), "no current context");
+        let rubbish = folder.path().join("rubbish");
+        std::fs::write(&rubbish, "\u{0}{[").unwrap();
+        fails(&configuration(&with(rubbish)).await.unwrap_err(), "rubbish");
+    }
+
+    #[track_caller]
+    fn proxy(server: &str, no: &str, expected: Option<&str>) {
+        let matcher = Matcher::builder().https("http://proxy.example:3128").no(no).build();
+        let found = environment_proxy(&matcher, &server.parse().unwrap());
+        assert_eq!(found.as_ref().and_then(http::Uri::host), expected, "{server} with NO_PROXY={no}");
+    }
+
+    #[test]
+    fn no_proxy_is_asked_about_the_server() {
+        proxy("https://10.0.0.1:6443", "", Some("proxy.example"));
+        proxy("https://10.0.0.1:6443", "10.0.0.0/8", None);
+        proxy("https://api.corp.example:6443", ".corp.example", None);
+        proxy("https://api.corp.example:6443", "proxy.example", Some("proxy.example"));
+        proxy("https://api.corp.example:6443", "*", None);
+        proxy("https://127.0.0.1:6443", "", None);
+        proxy("https://[::1]:6443", "", None);
+    }
 }

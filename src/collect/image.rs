@@ -34,8 +34,8 @@ pub fn choose(options: &PodOptions, privilege: Privilege, objects: &Objects, nod
     if let Some(image) = objects.nodes().iter().find(|one| one.metadata.name.as_deref() == Some(node)).and_then(on_node) {
         return Choice { image, why: "kube-proxy's, which the node has".into() };
     }
-    let others = objects.proxies.iter().flatten().filter(|pod| pod.metadata.name.as_deref().is_some_and(|name| name.contains("kube-proxy")));
-    match others.filter_map(of_proxy).next() {
+    let mut others = objects.proxies.iter().flatten().filter(|pod| pod.metadata.name.as_deref().is_some_and(|name| name.contains("kube-proxy")));
+    match others.find_map(of_proxy) {
         Some((image, pod)) => Choice { image, why: format!("as pod {pod} of another node runs it") },
         None => Choice { image: FALLBACK_IMAGE.into(), why: "no kube-proxy pod there; --image takes another".into() },
     }
