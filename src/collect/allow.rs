@@ -22,6 +22,9 @@ const ANNOTATIONS: &[&str] = &[
     "vpc.amazonaws.com/pod-eni",
 ];
 
+/// Arguments of containers that say whether an agent acts on packets: whole, so that nothing else can be in them.
+const SWITCHES: &[&str] = &["--enable-network-policy=false", "--enable-network-policy=true"];
+
 /// Keeps of every object what is allowed.
 pub fn objects(objects: &mut Objects) {
     objects.services.iter_mut().flatten().for_each(service);
@@ -119,11 +122,13 @@ fn condition(all: PodCondition) -> PodCondition {
     }
 }
 
-/// Name, image, ports; of probes only where they look.
+/// Name, image, ports; of arguments a few switches, of probes only where they look.
 fn container(all: Container) -> Container {
+    let switches: Vec<String> = all.args.into_iter().flatten().filter(|arg| SWITCHES.contains(&arg.as_str())).collect();
     Container {
         name: all.name,
         image: all.image,
+        args: (!switches.is_empty()).then_some(switches),
         ports: all.ports,
         restart_policy: all.restart_policy,
         readiness_probe: all.readiness_probe.map(probe),
@@ -249,7 +254,7 @@ mod tests {
                 "volumes": [{"name": "v", "secret": {"secretName": secret}}],
                 "imagePullSecrets": [{"name": secret}],
                 "containers": [{
-                    "name": "web", "image": "web:1", "command": [secret], "args": [secret],
+                    "name": "web", "image": "web:1", "command": [secret], "args": [secret, "--enable-network-policy=false"],
                     "env": [{"name": "PASSWORD", "value": secret}],
                     "ports": [{"name": "http", "containerPort": 8080}],
                     "readinessProbe": {"httpGet": {"path": "/ready", "port": 8080, "httpHeaders": [{"name": "Authorization", "value": secret}]}},
@@ -265,7 +270,7 @@ mod tests {
         pod(&mut given);
         let text = serde_json::to_string(&given).unwrap();
         assert!(!text.contains(secret), "{text}");
-        for kept in ["web-1", "10.244.1.5", "8080", "/ready", "OOMKilled", "pod-eni", "\"Ready\"", "\"nodeName\":\"a\""] {
+        for kept in ["web-1", "10.244.1.5", "8080", "/ready", "OOMKilled", "pod-eni", "--enable-network-policy=false", "\"Ready\"", "\"nodeName\":\"a\""] {
             assert!(text.contains(kept), "{kept} is lost: {text}");
         }
         let other = &given.spec.unwrap().containers[1];

@@ -43,12 +43,13 @@ impl Agent {
         }
     }
 
-    /// Whether it handles the packets of every pod, so that it is on each path; the others are on their interface.
-    #[must_use]
-    pub const fn is_everywhere(self) -> bool {
+    /// Whether it may act on a packet that passes an interface. The AWS agent is on the interfaces of pods only
+    /// (aws-network-policy-agent README), an XDP program or a chain where it was seen, the others on each path.
+    fn is_on(self, seen: Option<&str>, passed: &str) -> bool {
         match self {
-            Self::Cilium | Self::CalicoEbpf | Self::AwsPolicy | Self::Antrea | Self::OvnKubernetes | Self::KubeOvn => true,
-            Self::Xdp | Self::EarlyChain => false,
+            Self::Cilium | Self::CalicoEbpf | Self::Antrea | Self::OvnKubernetes | Self::KubeOvn => true,
+            Self::AwsPolicy => passed.starts_with("eni") || passed.starts_with("vlan"),
+            Self::Xdp | Self::EarlyChain => seen.is_none_or(|seen| seen == passed),
         }
     }
 }
@@ -79,11 +80,10 @@ impl Sign<'_> {
         }
     }
 
-    /// Whether it may act on a packet that passes one of these interfaces. An interface that is not known may be any.
+    /// Whether it may act on a packet that passes these interfaces. One that is not known may be any.
     #[must_use]
-    pub fn concerns(&self, interfaces: &[Option<&str>]) -> bool {
-        self.agent.is_everywhere()
-            || self.interface.is_none_or(|own| interfaces.iter().any(|passed| passed.is_none_or(|passed| passed == own)))
+    pub fn concerns(&self, passed: &[Option<&str>]) -> bool {
+        passed.iter().any(|passed| passed.is_none_or(|passed| self.agent.is_on(self.interface, passed)))
     }
 }
 

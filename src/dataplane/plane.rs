@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::sync::OnceLock;
 
 use super::Loc;
+use super::ebpf::{Agent, Sign};
 pub use super::links::Family;
 use super::hooks::Hooks;
 use super::iptables::ruleset::{Backend, Committed, Ruleset};
@@ -31,6 +32,9 @@ pub struct Plane<'snap> {
     /// Kernel switches.
     pub sysctls: super::sysctl::Sysctls<'snap>,
     sets: OnceLock<super::ipset::Sets<'snap>>,
+    /// What runs on the node and handles packets itself, as its pods tell.
+    agents: Vec<Agent>,
+    signs: OnceLock<Vec<Sign<'snap>>>,
     v4: OnceLock<Rules<'snap>>,
     v6: OnceLock<Rules<'snap>>,
 }
@@ -97,9 +101,31 @@ impl<'snap> Plane<'snap> {
             links: super::links::Links::read(dumps, addresses),
             sysctls: super::sysctl::Sysctls::read(dumps),
             sets: OnceLock::new(),
+            agents: Vec::new(),
+            signs: OnceLock::new(),
             v4: OnceLock::new(),
             v6: OnceLock::new(),
         }
+    }
+
+    /// The same, with what the pods of the node tell of agents that handle packets themselves.
+    #[must_use]
+    pub fn with_agents(mut self, agents: Vec<Agent>) -> Self {
+        self.agents = agents;
+        self
+    }
+
+    /// Signs of what acts before netfilter or beside it.
+    pub fn signs(&self) -> &[Sign<'snap>] {
+        self.signs.get_or_init(|| {
+            let mut signs = super::ebpf::signs(&self.links, self.dumps);
+            for agent in &self.agents {
+                if !signs.iter().any(|sign| sign.agent == *agent) {
+                    signs.push(Sign { agent: *agent, interface: None, at: None });
+                }
+            }
+            signs
+        })
     }
 
     /// The rules of a family, read once.

@@ -1,6 +1,7 @@
 //! Promise against kernel: sees everything, decides what is a finding. Wording stands beside the check.
 
 mod addresses;
+mod agents;
 mod analyze;
 mod backends;
 mod behind;

@@ -102,7 +102,7 @@ impl<'snap> Question<'_, 'snap> {
     #[must_use]
     pub fn ask(self, name: &'snap str, dumps: &'snap NodeDumps) -> NodeResult<'snap> {
         let view = NodeView::find(self.objects, name);
-        let plane = Plane::new(name, dumps, &view.addresses);
+        let plane = Plane::new(name, dumps, &view.addresses).with_agents(super::agents::of_node(self.objects, name));
         let mode = detect(&plane);
         let mut result = NodeResult { view, plane, mode, paths: Vec::new(), gaps: Vec::new(), said: Vec::new(), clients: Vec::new() };
         let needs_no_node = self.service.is_some_and(|(view, _, _)| view.not_programmed().is_some());

@@ -52,8 +52,9 @@ pub(super) fn same(one: &[Outcome<'_>], other: &[Outcome<'_>]) -> bool {
         && (!undecided(one) || depends())
 }
 
-/// Where the input is not whole nothing is certain: what was found holds if the rest does not contradict.
-pub(super) fn doubted<'snap>(outcomes: Vec<Outcome<'snap>>, doubts: &[String]) -> Vec<Outcome<'snap>> {
+/// Where the input is not whole, or something acts beside the rules, nothing is certain: what was found holds on a
+/// condition, said as `if …`.
+pub(super) fn doubted<'snap>(outcomes: Vec<Outcome<'snap>>, doubts: &[String], condition: &str) -> Vec<Outcome<'snap>> {
     let facts: Vec<_> = doubts.iter().map(|doubt| Dependency::Fact(doubt.clone())).collect();
     let mut all = Vec::with_capacity(outcomes.len() + 1);
     if outcomes.iter().any(|outcome| outcome.disposition != Disposition::Indeterminate && outcome.when.is_none()) {
@@ -69,11 +70,9 @@ pub(super) fn doubted<'snap>(outcomes: Vec<Outcome<'snap>>, doubts: &[String]) -
         for mut outcome in outcomes {
             outcome.depends_on.extend(facts.iter().cloned());
             outcome.when = Some(match outcome.when {
-                Some(when) => format!("{when}, if the lines that are not here change nothing"),
-                None if outcome.share < 1.0 => {
-                    format!("{:.1} %, if the lines that are not here change nothing", outcome.share * 100.0)
-                }
-                None => "if the lines that are not here change nothing".into(),
+                Some(when) => format!("{when}, {condition}"),
+                None if outcome.share < 1.0 => format!("{:.1} %, {condition}", outcome.share * 100.0),
+                None => condition.into(),
             });
             outcome.share = 0.0;
             all.push(outcome);

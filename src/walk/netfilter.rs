@@ -23,9 +23,25 @@ pub fn walk<'snap>(plane: &Plane<'snap>, packet: &Packet) -> Vec<Outcome<'snap>>
     let entered = walker.enter(packet);
     let mut outcomes = walker.run(entered);
     if !rules.doubts.is_empty() {
-        outcomes = doubted(outcomes, &rules.doubts);
+        outcomes = doubted(outcomes, &rules.doubts, "if the lines that are not here change nothing");
+    }
+    let beside = beside(plane, packet, &outcomes);
+    if !beside.is_empty() {
+        outcomes = doubted(outcomes, &beside, "if nothing acts beside the rules");
     }
     outcomes
+}
+
+/// What may act on the packet before the rules or beside them, in words.
+fn beside(plane: &Plane<'_>, packet: &Packet, outcomes: &[Outcome<'_>]) -> Vec<String> {
+    let came = match &packet.entry {
+        Entry::Arrives(name) => Some(name.as_deref()),
+        Entry::Local => None,
+    };
+    // What is stopped or handed over here does not pass another interface.
+    let left = outcomes.iter().filter(|outcome| matches!(outcome.disposition, Disposition::Delivered | Disposition::Untouched));
+    let passed: Vec<_> = came.into_iter().chain(left.map(|outcome| outcome.interface)).collect();
+    plane.signs().iter().filter(|sign| sign.concerns(&passed)).map(crate::dataplane::ebpf::Sign::words).collect()
 }
 
 pub(super) struct Walker<'a, 'snap> {
