@@ -8,6 +8,10 @@ use svc_trace::cli::Cli;
 use svc_trace::config::{Color, Config, Surroundings};
 use svc_trace::{Error, render, run, sugar};
 
+#[cfg(target_env = "musl")]
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let cli = Cli::parse_from(sugar::with_trace(&Cli::command(), std::env::args_os().collect()));
     match answer(cli) {

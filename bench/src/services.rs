@@ -54,6 +54,6 @@ fn rule(line: &str) -> Option<Service> {
         return usable.then(|| Service { name: comment.to_owned(), to: format!(":{port}"), node_port: true });
     }
     let name = comment.strip_suffix(" cluster IP").filter(|_| line.contains("-j KUBE-SVC-"))?;
-    let address = word("-d ")?.strip_suffix("/32")?;
+    let address = word("-d ")?.trim_end_matches("/32");
     Some(Service { name: name.to_owned(), to: format!("{address}:{port}"), node_port: false })
 }
