@@ -167,7 +167,10 @@ mod tests {
     fn interfaces_tell() {
         let cilium = r#"[{"ifindex":1,"ifname":"lo","addr_info":[]},{"ifindex":3,"ifname":"cilium_net","addr_info":[]},{"ifindex":4,"ifname":"cilium_host","addr_info":[]}]"#;
         case(&[("ip-addr", cilium)], &["Cilium: interface cilium_net"]);
-        case(&[("ip-addr", r#"[{"ifindex":3,"ifname":"bpfin.cali"}]"#)], &["Calico's eBPF dataplane: interface bpfin.cali"]);
+        case(
+            &[("ip-addr", r#"[{"ifindex":3,"ifname":"bpfin.cali"}]"#)],
+            &["Calico's eBPF dataplane: interface bpfin.cali"],
+        );
         case(&[("ip-addr", r#"[{"ifindex":3,"ifname":"cali12345"},{"ifindex":4,"ifname":"eni0a1b2c"}]"#)], &[]);
     }
 
@@ -190,7 +193,9 @@ mod tests {
 
     #[test]
     fn containers_tell() {
-        let agent = |image, args: &[&str]| agent_of_container(image, &args.iter().map(|arg| (*arg).to_owned()).collect::<Vec<_>>());
+        let agent = |image, args: &[&str]| {
+            agent_of_container(image, &args.iter().map(|arg| (*arg).to_owned()).collect::<Vec<_>>())
+        };
         assert_eq!(agent("quay.io/cilium/cilium:v1.17.2@sha256:abc", &[]), Some(Agent::Cilium));
         assert_eq!(agent("quay.io/cilium/operator-generic:v1.17.2", &[]), None);
         let aws = "602401143452.dkr.ecr.us-west-2.amazonaws.com/amazon/aws-network-policy-agent:v1.2.0-eksbuild.1";

@@ -11,7 +11,7 @@ use rustc_hash::FxHashMap;
 use super::links::{Family, read_dump};
 use crate::collect::snapshot::{Completeness, Dump, NodeDumps};
 
-pub use matching::{Membership, SetIface, Fields};
+pub use matching::{Fields, Membership, SetIface};
 
 use entry::Entries;
 
@@ -200,7 +200,14 @@ impl<'snap> Sets<'snap> {
 }
 
 impl<'snap> Set<'snap> {
-    fn new(name: &'snap str, dump: &'snap str, line: u32, kind: &'snap str, options: Vec<&'snap str>, whole: Whole) -> Self {
+    fn new(
+        name: &'snap str,
+        dump: &'snap str,
+        line: u32,
+        kind: &'snap str,
+        options: Vec<&'snap str>,
+        whole: Whole,
+    ) -> Self {
         let mut set = Self {
             name,
             dump,

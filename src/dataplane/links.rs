@@ -23,7 +23,7 @@ pub use routes::{Family, NextHop, RouteEntry, RouteKind};
 pub use rules::{Ingress, RouteKey};
 pub use source::Source;
 
-use lookup::{Rules, Routing};
+use lookup::{Routing, Rules};
 
 /// What one node knows beside its rules.
 #[derive(Debug, Clone)]
@@ -113,7 +113,11 @@ impl<'snap> Links<'snap> {
     }
 
     fn issue(&mut self, dump: &'snap str, line: usize, message: &str) {
-        self.issues.push(LinkIssue { dump, line: u32::try_from(line).unwrap_or(u32::MAX), message: message.to_owned() });
+        self.issues.push(LinkIssue {
+            dump,
+            line: u32::try_from(line).unwrap_or(u32::MAX),
+            message: message.to_owned(),
+        });
     }
 
     fn read_routes(&mut self, dumps: &'snap NodeDumps) {
@@ -126,7 +130,9 @@ impl<'snap> Links<'snap> {
             let Some(list) = list else { continue };
             let read = routes::read_routes(&list, family);
             let unread = read.iter().filter(|route| route.is_none()).count();
-            if unread > 0 && let Some((name, _)) = read_dump(dumps, name) {
+            if unread > 0
+                && let Some((name, _)) = read_dump(dumps, name)
+            {
                 self.issue(name, 1, &format!("{unread} routes are not understood"));
             }
             self.family_mut(family).set_routes(read.into_iter().flatten().collect(), unread);
@@ -152,7 +158,8 @@ impl<'snap> Links<'snap> {
 
     /// Says in words what stands in for what was not read.
     fn assume(&mut self, node_addresses: &[IpAddr]) {
-        let missing: Vec<_> = [Family::V4, Family::V6].into_iter().filter(|f| self.family(*f).addresses == Knows::Nothing).collect();
+        let missing: Vec<_> =
+            [Family::V4, Family::V6].into_iter().filter(|f| self.family(*f).addresses == Knows::Nothing).collect();
         let own: Vec<_> = node_addresses.iter().filter(|ip| missing.contains(&Family::of(**ip))).collect();
         if !own.is_empty() {
             for family in missing {

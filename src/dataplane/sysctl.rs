@@ -84,7 +84,9 @@ impl<'snap> Sysctls<'snap> {
     /// Name and text of the switch that stops packets of a family from being forwarded.
     #[must_use]
     pub fn forwarding_name(&self, family: Family, dev: Option<&str>) -> String {
-        let own = dev.filter(|dev| self.of_dev("ipv4", dev, "forwarding") == Some(0)).filter(|_| self.ip_forward() != Some(false));
+        let own = dev
+            .filter(|dev| self.of_dev("ipv4", dev, "forwarding") == Some(0))
+            .filter(|_| self.ip_forward() != Some(false));
         match (family, own) {
             (Family::V4, Some(dev)) => format!("net.ipv4.conf.{dev}.forwarding = 0"),
             (Family::V4, None) => "net.ipv4.ip_forward = 0".to_owned(),
@@ -204,7 +206,10 @@ mod tests {
 
     #[test]
     fn reads_what_sysctl_prints() {
-        let node = node("sysctl", "net.ipv4.ip_forward = 1\nnet.ipv4.ip_local_reserved_ports = \nnet.netfilter.nf_conntrack_max=262144\n");
+        let node = node(
+            "sysctl",
+            "net.ipv4.ip_forward = 1\nnet.ipv4.ip_local_reserved_ports = \nnet.netfilter.nf_conntrack_max=262144\n",
+        );
         let read = Sysctls::read(&node);
         assert_eq!(read.ip_forward(), Some(true));
         assert_eq!(read.conntrack_max(), Some(262_144));
@@ -221,8 +226,14 @@ mod tests {
         assert_eq!(read.forwarding(Some("eth0")), Some(false));
         assert_eq!(read.forwarding_name(Family::V4, Some("eth0")), "net.ipv4.conf.eth0.forwarding = 0");
         assert_eq!(read.forwarding(Some("cni0")), Some(true));
-        assert_eq!([Some("eth0"), Some("eth0.100"), Some("cni0")].map(|dev| read.rp_filter(dev)), [Some(1), Some(0), Some(2)]);
-        assert_eq!([Some("eth0"), Some("cni0"), None].map(|dev| read.route_localnet(dev)), [Tri::Yes, Tri::No, Tri::No]);
+        assert_eq!(
+            [Some("eth0"), Some("eth0.100"), Some("cni0")].map(|dev| read.rp_filter(dev)),
+            [Some(1), Some(0), Some(2)]
+        );
+        assert_eq!(
+            [Some("eth0"), Some("cni0"), None].map(|dev| read.route_localnet(dev)),
+            [Tri::Yes, Tri::No, Tri::No]
+        );
     }
 
     #[test]

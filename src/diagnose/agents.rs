@@ -24,7 +24,8 @@ fn of_pod(pod: &Pod) -> Vec<Agent> {
     let containers = pod.spec.iter().flat_map(|spec| &spec.containers);
     containers
         .filter_map(|container| {
-            let args = [container.command.as_deref(), container.args.as_deref()].into_iter().flatten().flatten().cloned();
+            let args =
+                [container.command.as_deref(), container.args.as_deref()].into_iter().flatten().flatten().cloned();
             agent_of_container(container.image.as_deref()?, &args.collect::<Vec<_>>())
         })
         .collect()
@@ -36,7 +37,8 @@ mod tests {
     use super::*;
 
     fn pod(node: &str, image: &str, args: &[&str]) -> Pod {
-        let spec = serde_json::json!({"nodeName": node, "containers": [{"name": "agent", "image": image, "args": args}]});
+        let spec =
+            serde_json::json!({"nodeName": node, "containers": [{"name": "agent", "image": image, "args": args}]});
         serde_json::from_value(serde_json::json!({"metadata": {"name": "x"}, "spec": spec})).unwrap()
     }
 

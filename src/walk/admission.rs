@@ -90,7 +90,10 @@ fn way_back<'snap>(plane: &Plane<'snap>, state: &State<'snap>) -> Admission<'sna
                 "net.ipv4.conf.all.accept_local = 0: {} is an address of this node and is not taken from outside",
                 state.src
             ))),
-            None => Admission::Martian(Reason::Route(format!("{} is an address of this node: nothing from outside has it", state.src))),
+            None => Admission::Martian(Reason::Route(format!(
+                "{} is an address of this node: nothing from outside has it",
+                state.src
+            ))),
         };
     }
     // What was not read is told as an assumption.
@@ -126,7 +129,9 @@ fn way_back<'snap>(plane: &Plane<'snap>, state: &State<'snap>) -> Admission<'sna
     match first {
         Back::Fits => Admission::Taken,
         Back::Open => unknown(filter, "the interface that it came in by is not known"),
-        Back::Not(words) => Admission::Filtered(Reason::Sysctl(format!("{} = {filter}: {words}", rp_filter_name(plane, dev, filter)))),
+        Back::Not(words) => {
+            Admission::Filtered(Reason::Sysctl(format!("{} = {filter}: {words}", rp_filter_name(plane, dev, filter))))
+        }
     }
 }
 

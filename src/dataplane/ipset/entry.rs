@@ -112,7 +112,9 @@ pub(super) fn lines<'snap>(set: &Set<'snap>) -> impl Iterator<Item = (u32, &'sna
         let numbers = block.line..;
         numbers.zip(block.text.lines()).filter_map(move |(number, line)| {
             let text = match block.style {
-                Style::Save => line.trim_start().split_ascii_whitespace().nth(2).and_then(|member| line.find_member(member))?,
+                Style::Save => {
+                    line.trim_start().split_ascii_whitespace().nth(2).and_then(|member| line.find_member(member))?
+                }
                 Style::List => line.trim(),
             };
             (!text.is_empty()).then_some((number, text))

@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use ipnet::IpNet;
 
 use super::entry::{Entries, Entry, EntryPort, Key};
-use super::{Dim, Sets, Set, Whole};
+use super::{Dim, Set, Sets, Whole};
 use crate::dataplane::Tri;
 use crate::dataplane::iptables::rule::Side;
 use crate::dataplane::links::Family;
@@ -286,7 +286,10 @@ fn look(set: &Set<'_>, entries: &Entries<'_>, wanted: &Wanted<'_>) -> Membership
                 Tri::Yes => return Membership::by(entry),
                 Tri::No => {}
                 Tri::Unknown => {
-                    return Membership::unknown(format!("an entry of ipset `{}` asks for more than is known of the packet", set.name));
+                    return Membership::unknown(format!(
+                        "an entry of ipset `{}` asks for more than is known of the packet",
+                        set.name
+                    ));
                 }
             }
         }
@@ -325,7 +328,9 @@ fn scan(set: &Set<'_>, entries: &Entries<'_>, wanted: &Wanted<'_>) -> Membership
         });
         let port = match (entry.port, wanted.port) {
             (Some(EntryPort::Any(port)), Some(WantedPort::Ephemeral(None))) => port >= 1024,
-            (Some(EntryPort::Of(number, port)), Some(WantedPort::Ephemeral(Some(wanted)))) => number == wanted && port >= 1024,
+            (Some(EntryPort::Of(number, port)), Some(WantedPort::Ephemeral(Some(wanted)))) => {
+                number == wanted && port >= 1024
+            }
             (Some(EntryPort::Icmp(number)), Some(WantedPort::Icmp(wanted))) => number == wanted,
             (_, _) => false,
         };

@@ -94,7 +94,16 @@ fn packet(protocol: &str, dst: &str, port: u16) -> Fields<'static> {
     let dst: IpAddr = dst.parse().unwrap();
     let src = if dst.is_ipv4() { "10.1.0.1" } else { "fd00:1::1" };
     let (iif, oif) = (SetIface::Absent, SetIface::Named("d1"));
-    Fields { src: src.parse().unwrap(), dst, protocol, sport: Some(40000), dport: Some(port), iif, oif, mark: Some(0x163) }
+    Fields {
+        src: src.parse().unwrap(),
+        dst,
+        protocol,
+        sport: Some(40000),
+        dport: Some(port),
+        iif,
+        oif,
+        mark: Some(0x163),
+    }
 }
 
 #[track_caller]
@@ -206,7 +215,8 @@ fn a_listing_says_the_same() {
 
 #[test]
 fn a_cut_dump_does_not_say_no() {
-    let dump = Dump { complete: Completeness::Cut, ..dump("create s hash:ip family inet\nadd s 10.0.0.1\nadd s 10.0.") };
+    let dump =
+        Dump { complete: Completeness::Cut, ..dump("create s hash:ip family inet\nadd s 10.0.0.1\nadd s 10.0.") };
     let sets = Sets::parse("ipset-save", &dump);
     let ask = |dst| sets.contains("s", &[Dst], &packet("tcp", dst, 80)).tri;
     assert_eq!([ask("10.0.0.1"), ask("10.0.0.2")], [Tri::Yes, Tri::Unknown]);
@@ -217,7 +227,9 @@ fn a_cut_dump_does_not_say_no() {
 
 #[test]
 fn sets_in_any_order() {
-    let dump = dump("create a hash:ip family inet\ncreate b hash:ip family inet\nadd a 10.0.0.1\nadd b 10.0.0.2\nadd a 10.0.0.3\n");
+    let dump = dump(
+        "create a hash:ip family inet\ncreate b hash:ip family inet\nadd a 10.0.0.1\nadd b 10.0.0.2\nadd a 10.0.0.3\n",
+    );
     let sets = Sets::parse("ipset-save", &dump);
     let members: Vec<_> = sets.get("a").unwrap().members().collect();
     assert_eq!(members, [(3, "10.0.0.1"), (5, "10.0.0.3")]);

@@ -140,7 +140,11 @@ fn read_address<'snap>(entry: &Json<'snap>) -> Option<Address<'snap>> {
     let scope_text = entry.text("scope").unwrap_or("global");
     Some(Address {
         ip,
-        prefix_len: entry.number("prefixlen").and_then(|len| u8::try_from(len).ok()).unwrap_or(max_len(ip)).min(max_len(ip)),
+        prefix_len: entry
+            .number("prefixlen")
+            .and_then(|len| u8::try_from(len).ok())
+            .unwrap_or(max_len(ip))
+            .min(max_len(ip)),
         peer: entry.text("address").filter(|_| entry.text("local").is_some()).and_then(|peer| peer.parse().ok()),
         scope: Scope::parse(scope_text),
         scope_text,

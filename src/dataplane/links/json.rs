@@ -131,7 +131,8 @@ mod tests {
 
     #[test]
     fn first_of_two_fields_counts() {
-        let list = Json::list(r#"[{"dst":"10.33.0.0/16","encap":"ip","id":5,"dst":"10.1.0.3","weight":"0x10"}]"#).unwrap();
+        let list =
+            Json::list(r#"[{"dst":"10.33.0.0/16","encap":"ip","id":5,"dst":"10.1.0.3","weight":"0x10"}]"#).unwrap();
         assert_eq!(list[0].text("dst"), Some("10.33.0.0/16"));
         assert_eq!(list[0].number("id"), Some(5));
         assert_eq!(list[0].number("weight"), Some(16));

@@ -109,8 +109,15 @@ impl Links<'_> {
                 [false, true] => self.broadcast(ip),
             },
             (_, Tri::Unknown) => {
-                let decided = [AddrType::Local, AddrType::Unicast, AddrType::Broadcast].map(|wanted| types.contains(&wanted));
-                if decided == [true; 3] { Tri::Yes } else if decided == [false; 3] { Tri::No } else { Tri::Unknown }
+                let decided =
+                    [AddrType::Local, AddrType::Unicast, AddrType::Broadcast].map(|wanted| types.contains(&wanted));
+                if decided == [true; 3] {
+                    Tri::Yes
+                } else if decided == [false; 3] {
+                    Tri::No
+                } else {
+                    Tri::Unknown
+                }
             }
         };
         // With an interface the type counts only if the route is of that interface; else the address is UNICAST.
@@ -156,7 +163,9 @@ impl Links<'_> {
         let lookup = self.route(&RouteKey::to(ip));
         let any_of = |kinds: &[RouteKind]| match &lookup {
             Lookup::Unknown { possible, .. } if possible.is_empty() => Tri::Unknown,
-            Lookup::Found(_) | Lookup::Unknown { .. } => super::lookup::agree(lookup.possible().iter().map(|route| kinds.contains(&route.kind))),
+            Lookup::Found(_) | Lookup::Unknown { .. } => {
+                super::lookup::agree(lookup.possible().iter().map(|route| kinds.contains(&route.kind)))
+            }
         };
         let local = match limit {
             Limit::Anywhere if self.knows_routes(Family::V6) => any_of(&[RouteKind::Local]),
@@ -164,7 +173,13 @@ impl Links<'_> {
             Limit::To(dev) if self.v6.addresses == Knows::Read => {
                 Tri::from(self.interface(dev).is_some_and(|interface| interface.addresses.iter().any(|a| a.ip == ip)))
             }
-            Limit::To(_) | Limit::Unknown => if self.is_local(ip).is_no() { Tri::No } else { Tri::Unknown },
+            Limit::To(_) | Limit::Unknown => {
+                if self.is_local(ip).is_no() {
+                    Tri::No
+                } else {
+                    Tri::Unknown
+                }
+            }
         };
         let refused = [RouteKind::NoRoute, RouteKind::Blackhole, RouteKind::Unreachable, RouteKind::Prohibit];
         Tri::any([
@@ -182,7 +197,12 @@ const fn kind_type(kind: RouteKind) -> Option<AddrType> {
         RouteKind::Multicast => AddrType::Multicast,
         RouteKind::Anycast => AddrType::Anycast,
         // A lookup that ends with an error leaves the type at unicast.
-        RouteKind::Unicast | RouteKind::Blackhole | RouteKind::Unreachable | RouteKind::Prohibit | RouteKind::Throw | RouteKind::NoRoute => AddrType::Unicast,
+        RouteKind::Unicast
+        | RouteKind::Blackhole
+        | RouteKind::Unreachable
+        | RouteKind::Prohibit
+        | RouteKind::Throw
+        | RouteKind::NoRoute => AddrType::Unicast,
         RouteKind::Other => return None,
     })
 }

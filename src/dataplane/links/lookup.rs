@@ -39,7 +39,13 @@ pub(crate) enum Rules<'snap> {
 
 impl Default for Routing<'_> {
     fn default() -> Self {
-        Self { tables: FxHashMap::default(), routes: Knows::Nothing, addresses: Knows::Nothing, lost: 0, rules: Rules::NotRead }
+        Self {
+            tables: FxHashMap::default(),
+            routes: Knows::Nothing,
+            addresses: Knows::Nothing,
+            lost: 0,
+            rules: Rules::NotRead,
+        }
     }
 }
 
@@ -198,7 +204,9 @@ impl<'snap> Links<'snap> {
         match &routing.rules {
             Rules::Read(rules) => self.by_rules(routing, rules, key),
             Rules::NotRead => self.by_rules(routing, &super::rules::default_rules(Family::of(key.dst)), key),
-            Rules::Unknown(reason) => Lookup::Unknown { reason: reason.clone(), possible: self.any_table(routing, key) },
+            Rules::Unknown(reason) => {
+                Lookup::Unknown { reason: reason.clone(), possible: self.any_table(routing, key) }
+            }
         }
     }
 
@@ -253,7 +261,9 @@ impl<'snap> Links<'snap> {
                 };
                 let holds = if rule.is_vrf() && !self.has_vrf() { Tri::No } else { rule.test(key) };
                 let turn = if holds.is_no() { Turn::Next } else { self.act(routing, rules, at, key) };
-                if !holds.is_no() && (holds.is_unknown() && !matches!(turn, Turn::Next) || matches!(turn, Turn::Unknown)) {
+                if !holds.is_no()
+                    && (holds.is_unknown() && !matches!(turn, Turn::Next) || matches!(turn, Turn::Unknown))
+                {
                     reason.get_or_insert_with(|| format!("policy rule `{rule}` cannot be decided"));
                 }
                 match turn {
@@ -298,13 +308,21 @@ impl<'snap> Links<'snap> {
     /// Until its first policy rule is added an IPv4 kernel keeps local and main in one trie, where the longest
     /// prefix of both wins; afterwards never again. Linux net/ipv4/fib_frontend.c fib_unmerge. Which of the two it is
     /// cannot be seen, and matters only where main is more specific than a local prefix.
-    fn one_trie(&self, routing: &Routing<'snap>, rules: &[PolicyRule<'snap>], key: &RouteKey<'_>) -> Option<Lookup<'snap>> {
+    fn one_trie(
+        &self,
+        routing: &Routing<'snap>,
+        rules: &[PolicyRule<'snap>],
+        key: &RouteKey<'_>,
+    ) -> Option<Lookup<'snap>> {
         if key.dst.is_ipv6() || rules != super::rules::default_rules(Family::V4) {
             return None;
         }
         let local = self.in_table(routing, "local", key, None)?;
         let main = self.in_table(routing, "main", key, None).filter(|main| main.prefix_len() > local.prefix_len())?;
-        let reason = format!("`{}` and `{}` both fit, and the kernel may ask for the longer prefix or for the local table first", local.text, main.text);
+        let reason = format!(
+            "`{}` and `{}` both fit, and the kernel may ask for the longer prefix or for the local table first",
+            local.text, main.text
+        );
         Some(Lookup::Unknown { reason, possible: vec![main, local] })
     }
 
@@ -341,10 +359,13 @@ impl<'snap> Links<'snap> {
         }
         let route = Route::of(first, others);
         // Only what leads somewhere is passed over; Linux net/ipv4/fib_rules.c fib4_rule_suppress.
-        if let Some(rule) = rule && !route.kind.refuses() {
+        if let Some(rule) = rule
+            && !route.kind.refuses()
+        {
             let short = rule.suppress_prefix_len.is_some_and(|len| first.prefix.prefix_len() <= len);
             let grouped = rule.suppress_group.is_some_and(|group| {
-                first.hops.first().and_then(|hop| hop.dev).and_then(|dev| self.interface(dev)).and_then(|i| i.group) == Some(group)
+                first.hops.first().and_then(|hop| hop.dev).and_then(|dev| self.interface(dev)).and_then(|i| i.group)
+                    == Some(group)
             });
             if short || grouped {
                 return None;

@@ -22,14 +22,17 @@ pub(super) fn complete<'snap>(links: &mut Links<'snap>, dumps: &'snap NodeDumps)
         if matches!(links.v4.rules, Rules::NotRead) {
             links.v4.rules = rules_of(&trie);
             if !matches!(links.v4.rules, Rules::Unknown(_)) {
-                links.assumed.push("IPv4 policy rules are the kernel's own: fib_trie holds no other table".to_owned());
+                links.assumed.push("IPv4 policy rules are the kernel's own: /proc shows no sign of others".to_owned());
             }
         }
         if links.v4.addresses == Knows::Nothing {
             add_addresses(links, &trie, &ways);
         }
         links.v4.set_routes(join(trie, &ways), 0);
-        links.assumed.push("IPv4 routes are those of /proc, which shows one way of a multipath route".to_owned());
+        links.assumed.push(
+            "IPv4 routes are those of /proc, which shows one way of a multipath route and no preferred source"
+                .to_owned(),
+        );
     }
     if links.v6.routes == Knows::Nothing
         && let Some(routes) = text("proc-net-ipv6_route")
@@ -37,9 +40,12 @@ pub(super) fn complete<'snap>(links: &mut Links<'snap>, dumps: &'snap NodeDumps)
         links.v6.set_routes(routes.lines().filter_map(read_route6).collect(), 0);
         let known = matches!(links.v4.rules, Rules::Read(_));
         if matches!(links.v6.rules, Rules::NotRead) && !known {
-            links.v6.rules = Rules::Unknown("IPv6 policy rules were not read, and there are tables beside main".to_owned());
+            links.v6.rules =
+                Rules::Unknown("IPv6 policy rules were not read, and there are tables beside main".to_owned());
         }
-        links.assumed.push("IPv6 routes are those of /proc, which does not name their table: all count as main".to_owned());
+        links
+            .assumed
+            .push("IPv6 routes are those of /proc, which does not name their table: all count as main".to_owned());
     }
     if links.v6.addresses == Knows::Nothing
         && let Some(list) = text("proc-net-if_inet6")
@@ -103,18 +109,24 @@ fn read_trie(text: &str) -> Vec<Leaf<'_>> {
                 net: net.trunc(),
                 kind: RouteKind::parse(&kind.to_ascii_lowercase()),
                 scope: Scope::parse(scope),
-                tos: words.next().and_then(|tos| tos.strip_prefix("tos=")).map_or(0, |tos| tos.parse().unwrap_or(u8::MAX)),
+                tos: words
+                    .next()
+                    .and_then(|tos| tos.strip_prefix("tos="))
+                    .map_or(0, |tos| tos.parse().unwrap_or(u8::MAX)),
             });
         }
     }
     leaves
 }
 
-/// Other tables than local, main and default mean that there are rules which lead to them.
+/// Other tables than local, main and default mean that there are rules which lead to them; but while local and main
+/// are one, no rule was ever added.
 fn rules_of<'snap>(trie: &[Leaf<'snap>]) -> Rules<'snap> {
     match trie.iter().map(|leaf| leaf.table).find(|table| !["local", "main", "default"].contains(table)) {
-        Some(table) => Rules::Unknown(format!("IPv4 policy rules were not read, and there is a table {table}")),
-        None => Rules::Read(rules::default_rules(Family::V4)),
+        Some(table) if !is_merged(trie) => {
+            Rules::Unknown(format!("IPv4 policy rules were not read, and there is a table {table}"))
+        }
+        Some(_) | None => Rules::Read(rules::default_rules(Family::V4)),
     }
 }
 
@@ -140,7 +152,12 @@ fn read_way(line: &str) -> Option<Way<'_>> {
     let [dev, dst, gateway, _flags, _, _, metric, mask, ..] = words.as_slice() else { return None };
     let net = Ipv4Net::with_netmask(address(dst)?, address(mask)?).ok()?;
     let gateway = address(gateway)?;
-    Some(Way { dev, net: net.trunc(), gateway: (!gateway.is_unspecified()).then_some(gateway), metric: metric.parse().ok()? })
+    Some(Way {
+        dev,
+        net: net.trunc(),
+        gateway: (!gateway.is_unspecified()).then_some(gateway),
+        metric: metric.parse().ok()?,
+    })
 }
 
 /// Kinds and scopes of fib_trie with the interfaces and gateways of route.
@@ -167,7 +184,8 @@ fn join<'snap>(trie: Vec<Leaf<'snap>>, ways: &[Way<'snap>]) -> Vec<RouteEntry<'s
             routes.push(entry(0, Vec::new()));
             continue;
         }
-        let mut fitting = ways.iter().filter(|way| leaf.table == "main" && way.net == leaf.net && way.dev != "*").peekable();
+        let mut fitting =
+            ways.iter().filter(|way| leaf.table == "main" && way.net == leaf.net && way.dev != "*").peekable();
         if fitting.peek().is_none() {
             routes.push(entry(0, vec![NextHop { dev: None, gateway: None, dead: false }]));
         }
@@ -188,7 +206,9 @@ fn is_merged(trie: &[Leaf<'_>]) -> bool {
 /// IPv4 addresses: `/32 host LOCAL` leaves, with the interface of the connected route around them.
 fn add_addresses<'snap>(links: &mut Links<'snap>, trie: &[Leaf<'snap>], ways: &[Way<'snap>]) {
     links.v4.addresses = Knows::Read;
-    let held = trie.iter().filter(|leaf| leaf.table == "local" && leaf.kind == RouteKind::Local && leaf.net.prefix_len() == 32);
+    let held = trie
+        .iter()
+        .filter(|leaf| leaf.table == "local" && leaf.kind == RouteKind::Local && leaf.net.prefix_len() == 32);
     for leaf in held {
         let ip = leaf.net.addr();
         let connected = ways
@@ -206,7 +226,8 @@ fn add_addresses<'snap>(links: &mut Links<'snap>, trie: &[Leaf<'snap>], ways: &[
         let scope = if ip.is_loopback() { Scope::Host } else { Scope::Global };
         // Which of two addresses of one prefix is the first cannot be seen.
         let Ok(net) = IpNet::new(IpAddr::V4(ip), len) else { continue };
-        let second = links.interface(dev).is_some_and(|known| known.addresses.iter().any(|other| net.contains(&other.ip)));
+        let second =
+            links.interface(dev).is_some_and(|known| known.addresses.iter().any(|other| net.contains(&other.ip)));
         if second {
             links.loose.push(IpAddr::V4(ip));
         } else {
@@ -239,7 +260,8 @@ fn read_route6(line: &str) -> Option<RouteEntry<'_>> {
     let words: Vec<_> = line.split_ascii_whitespace().collect();
     let [dst, len, from, from_len, gateway, metric, _, _, flags, dev] = words.as_slice() else { return None };
     let address = |word: &str| u128::from_str_radix(word, 16).ok().map(Ipv6Addr::from);
-    let net = |word, len| Some(IpNet::V6(Ipv6Net::new(address(word)?, u8::from_str_radix(len, 16).ok()?).ok()?.trunc()));
+    let net =
+        |word, len| Some(IpNet::V6(Ipv6Net::new(address(word)?, u8::from_str_radix(len, 16).ok()?).ok()?.trunc()));
     let (flags, metric) = (u32::from_str_radix(flags, 16).ok()?, u32::from_str_radix(metric, 16).ok()?);
     let prefix = net(dst, len)?;
     // The null entry that each table ends with.
@@ -262,8 +284,16 @@ fn read_route6(line: &str) -> Option<RouteEntry<'_>> {
         kind,
         prefix,
         from: net(from, from_len).filter(|from| from.prefix_len() > 0),
-        table: if matches!(kind, RouteKind::Local | RouteKind::Anycast | RouteKind::Multicast) { "local" } else { "main" },
-        hops: if kind == RouteKind::Unreachable { Vec::new() } else { vec![NextHop { dev: Some(dev), gateway, dead: false }] },
+        table: if matches!(kind, RouteKind::Local | RouteKind::Anycast | RouteKind::Multicast) {
+            "local"
+        } else {
+            "main"
+        },
+        hops: if kind == RouteKind::Unreachable {
+            Vec::new()
+        } else {
+            vec![NextHop { dev: Some(dev), gateway, dead: false }]
+        },
         prefsrc: None,
         metric: u64::from(metric),
         tos: 0,

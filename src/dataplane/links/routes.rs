@@ -184,7 +184,10 @@ impl Family {
 
 /// Reads the routes of one family; `None` stands for an entry that is not understood.
 pub(crate) fn read_routes<'snap>(list: &[Json<'snap>], family: Family) -> Vec<Option<RouteEntry<'snap>>> {
-    list.iter().filter(|entry| family_of(entry).is_none_or(|found| found == family)).map(|entry| read_route(entry, family)).collect()
+    list.iter()
+        .filter(|entry| family_of(entry).is_none_or(|found| found == family))
+        .map(|entry| read_route(entry, family))
+        .collect()
 }
 
 /// `ip route show table all` lists both families in one; `default` names none, but only IPv6 routes print `pref`.
@@ -308,7 +311,8 @@ impl<'snap> RouteTable<'snap> {
             let Some(numbers) = self.by_prefix.get(&net.trunc()) else { continue };
             let mut found: Vec<&RouteEntry<'snap>> = Vec::new();
             for route in numbers.iter().filter_map(|number| self.routes.get(*number)) {
-                let for_source = route.from.is_none_or(|from| from.prefix_len() == 0 || src.is_some_and(|src| from.contains(&src)));
+                let for_source =
+                    route.from.is_none_or(|from| from.prefix_len() == 0 || src.is_some_and(|src| from.contains(&src)));
                 let alive = route.hops.is_empty() || route.hops.iter().any(|hop| !hop.dead);
                 if route.tos != 0 || !for_source || !alive {
                     continue;
@@ -356,23 +360,29 @@ mod tests {
     #[test]
     fn reads_what_ip_prints() {
         let text: Vec<_> = routes(PRINTED, Family::V4).iter().map(ToString::to_string).collect();
-        assert_eq!(text, [
-            "throw 10.6.0.0/16 table 100",
-            "default via 10.1.0.254 dev d0",
-            "10.1.0.0/24 dev d0 src 10.1.0.1",
-            "10.3.0.0/16 tos 0x10 dev d0",
-            "10.4.0.0/16 via fe80::5 dev d0",
-            "10.5.0.0/16 nexthop via 10.1.0.2 dev d0, nexthop via 10.2.0.2 dev d1",
-            "blackhole 10.9.0.0/16",
-            "10.33.0.0/16 dev d0",
-            "local 10.1.0.9 dev d0 table local src 10.1.0.1",
-        ]);
+        assert_eq!(
+            text,
+            [
+                "throw 10.6.0.0/16 table 100",
+                "default via 10.1.0.254 dev d0",
+                "10.1.0.0/24 dev d0 src 10.1.0.1",
+                "10.3.0.0/16 tos 0x10 dev d0",
+                "10.4.0.0/16 via fe80::5 dev d0",
+                "10.5.0.0/16 nexthop via 10.1.0.2 dev d0, nexthop via 10.2.0.2 dev d1",
+                "blackhole 10.9.0.0/16",
+                "10.33.0.0/16 dev d0",
+                "local 10.1.0.9 dev d0 table local src 10.1.0.1",
+            ]
+        );
         let text: Vec<_> = routes(PRINTED, Family::V6).iter().map(ToString::to_string).collect();
-        assert_eq!(text, [
-            "fd07::/64 nexthop via fe80::1 dev d0, nexthop via fe80::2 dev d1 metric 1024",
-            "blackhole fd09::/64 dev lo metric 1024",
-            "default via fe80::9 dev d0 metric 1024",
-        ]);
+        assert_eq!(
+            text,
+            [
+                "fd07::/64 nexthop via fe80::1 dev d0, nexthop via fe80::2 dev d1 metric 1024",
+                "blackhole fd09::/64 dev lo metric 1024",
+                "default via fe80::9 dev d0 metric 1024",
+            ]
+        );
     }
 
     #[track_caller]
@@ -395,7 +405,8 @@ mod tests {
 
     #[test]
     fn a_dead_way_is_passed_over() {
-        let dead = r#"[{"dst":"10.2.0.0/24","dev":"d1","flags":["dead","linkdown"]},{"dst":"default","dev":"d0","flags":[]}]"#;
+        let dead =
+            r#"[{"dst":"10.2.0.0/24","dev":"d1","flags":["dead","linkdown"]},{"dst":"default","dev":"d0","flags":[]}]"#;
         best(dead, "10.2.0.5", &["default dev d0"]);
     }
 

@@ -151,10 +151,40 @@ impl fmt::Display for PolicyRule<'_> {
 
 /// Fields of `ip -j rule` that are read below, or that change nothing for a lookup.
 const KNOWN: [&str; 34] = [
-    "priority", "not", "src", "srclen", "dst", "dstlen", "tos", "fwmark", "fwmask", "iif", "iif_detached", "oif",
-    "oif_detached", "l3mdev", "uid_start", "uid_end", "ipproto", "sport", "sport_start", "sport_end", "dport",
-    "dport_start", "dport_end", "table", "suppress_prefixlen", "suppress_ifgroup", "goto", "unresolved", "nop",
-    "action", "protocol", "flow_from", "flow_to", "type",
+    "priority",
+    "not",
+    "src",
+    "srclen",
+    "dst",
+    "dstlen",
+    "tos",
+    "fwmark",
+    "fwmask",
+    "iif",
+    "iif_detached",
+    "oif",
+    "oif_detached",
+    "l3mdev",
+    "uid_start",
+    "uid_end",
+    "ipproto",
+    "sport",
+    "sport_start",
+    "sport_end",
+    "dport",
+    "dport_start",
+    "dport_end",
+    "table",
+    "suppress_prefixlen",
+    "suppress_ifgroup",
+    "goto",
+    "unresolved",
+    "nop",
+    "action",
+    "protocol",
+    "flow_from",
+    "flow_to",
+    "type",
 ];
 
 /// Reads `ip -j rule`; `None` stands for an entry that is not understood.
@@ -193,7 +223,10 @@ pub(crate) fn default_rules<'snap>(family: Family) -> Vec<PolicyRule<'snap>> {
 
 fn read_rule<'snap>(entry: &Json<'snap>, family: Family) -> Option<PolicyRule<'snap>> {
     let mark = match entry.get("fwmark") {
-        Some(_) => Some((word(entry, "fwmark")?, if entry.get("fwmask").is_some() { word(entry, "fwmask")? } else { u32::MAX })),
+        Some(_) => Some((
+            word(entry, "fwmark")?,
+            if entry.get("fwmask").is_some() { word(entry, "fwmask")? } else { u32::MAX },
+        )),
         None => None,
     };
     let uid = match entry.get("uid_start") {
@@ -207,9 +240,10 @@ fn read_rule<'snap>(entry: &Json<'snap>, family: Family) -> Option<PolicyRule<'s
         src: Some(read_selector(entry, "src", "srclen", family)?).filter(|net| net.prefix_len() > 0),
         dst: Some(read_selector(entry, "dst", "dstlen", family)?).filter(|net| net.prefix_len() > 0),
         iif: match entry.get("iif") {
-            Some(_) => {
-                Some((entry.text("iif")?, if entry.get("iif_detached").is_some() { Attached::No } else { Attached::Yes }))
-            }
+            Some(_) => Some((
+                entry.text("iif")?,
+                if entry.get("iif_detached").is_some() { Attached::No } else { Attached::Yes },
+            )),
             None => None,
         },
         oif: match entry.get("oif") {
@@ -304,7 +338,13 @@ impl PolicyRule<'_> {
                 (Attached::Yes, Ingress::Here) => Tri::from(name == "lo"),
                 (Attached::Yes, Ingress::By(iif)) => Tri::from(iif == name),
                 // What arrives does not arrive by lo.
-                (Attached::Yes, Ingress::Unknown) => if name == "lo" { Tri::No } else { Tri::Unknown },
+                (Attached::Yes, Ingress::Unknown) => {
+                    if name == "lo" {
+                        Tri::No
+                    } else {
+                        Tri::Unknown
+                    }
+                }
             }),
             // Only sockets that are bound to an interface have one before they are routed.
             self.oif.map_or(Tri::Yes, |_| Tri::No),
@@ -422,10 +462,15 @@ mod tests {
         assert_eq!(text(r#"{"priority":58,"src":"all","goto":9999,"unresolved":null}"#), "58: from all nop");
         assert_eq!(text(r#"{"priority":52,"src":"10.77.0.1","action":"prohibit"}"#), "52: from 10.77.0.1/32 prohibit");
         assert_eq!(
-            text(r#"{"priority":98,"not":null,"src":"all","tos":"0x10","fwmark":"0x20000","fwmask":"0x20000","ipproto":"tcp","sport":5,"dport_start":80,"dport_end":90,"table":"254"}"#),
+            text(
+                r#"{"priority":98,"not":null,"src":"all","tos":"0x10","fwmark":"0x20000","fwmask":"0x20000","ipproto":"tcp","sport":5,"dport_start":80,"dport_end":90,"table":"254"}"#
+            ),
             "98: not from all fwmark 0x20000/0x20000 ipproto tcp sport 5 dport 80-90 lookup main"
         );
         assert_eq!(read_rule(&Json::list(r#"[{"src":"all","table":"5"}]"#).unwrap()[0], Family::V4), None);
-        assert_eq!(read_rule(&Json::list(r#"[{"priority":1,"src":"all","fwmark":"zebra"}]"#).unwrap()[0], Family::V4), None);
+        assert_eq!(
+            read_rule(&Json::list(r#"[{"priority":1,"src":"all","fwmark":"zebra"}]"#).unwrap()[0], Family::V4),
+            None
+        );
     }
 }

@@ -59,7 +59,9 @@ fn ip(text: &str) -> IpAddr {
 fn found(lookup: &Lookup<'_>) -> String {
     match lookup {
         Lookup::Found(route) => format!("{} [{}]", route.text, route.dev().unwrap_or("?")),
-        Lookup::Unknown { possible, .. } => possible.iter().map(|route| route.text.as_str()).collect::<Vec<_>>().join(" | "),
+        Lookup::Unknown { possible, .. } => {
+            possible.iter().map(|route| route.text.as_str()).collect::<Vec<_>>().join(" | ")
+        }
     }
 }
 
@@ -166,7 +168,8 @@ fn sources() {
     let links = Links::read(&node, &[]);
     assert_eq!(links.source_for(ip("10.8.0.1")), Source::None);
     assert!(matches!(links.source_for(ip("10.5.0.1")), Source::Unknown(_)));
-    let masquerade = |dev, gateway: Option<&str>, dst| links.masquerade_address(dev, gateway.map(ip), ip(dst)).address();
+    let masquerade =
+        |dev, gateway: Option<&str>, dst| links.masquerade_address(dev, gateway.map(ip), ip(dst)).address();
     assert_eq!(masquerade("eth0", Some("10.90.0.1"), "10.244.2.7"), Some(ip("10.90.0.11")));
     assert_eq!(masquerade("cni0", None, "10.244.1.7"), Some(ip("10.244.1.1")));
     assert_eq!(masquerade("cni0", None, "fd00:10:244:1::7"), Some(ip("fd00:10:244:1::1")));
@@ -211,13 +214,19 @@ fn without_any_dump() {
     assert_eq!(links.is_local(ip("10.90.0.11")), Tri::Yes);
     assert_eq!(links.is_local(ip("10.90.0.12")), Tri::No);
     assert_eq!(links.source_for(ip("10.244.2.5")).address(), Some(ip("10.90.0.11")));
-    assert_eq!(Links::read(&nothing, &[ip("10.90.0.11"), ip("10.91.0.11")]).source_for(ip("10.244.2.5")).address(), None);
+    assert_eq!(
+        Links::read(&nothing, &[ip("10.90.0.11"), ip("10.91.0.11")]).source_for(ip("10.244.2.5")).address(),
+        None
+    );
     assert_eq!(links.masquerade_address("eth0", None, ip("10.244.2.5")).address(), Some(ip("10.90.0.11")));
-    assert_eq!(links.assumed(), [
-        "the node's addresses are those of its Node object (10.90.0.11)",
-        "every other IPv4 address has a route, by an interface that is not known",
-        "every other IPv6 address has a route, by an interface that is not known",
-    ]);
+    assert_eq!(
+        links.assumed(),
+        [
+            "the node's addresses are those of its Node object (10.90.0.11)",
+            "every other IPv4 address has a route, by an interface that is not known",
+            "every other IPv6 address has a route, by an interface that is not known",
+        ]
+    );
 }
 
 #[test]
@@ -229,6 +238,104 @@ fn a_failed_or_cut_dump_is_not_an_empty_one() {
     assert_eq!(links.issues()[0].dump, "ip-route");
     assert!(!links.knows_routes(Family::V4));
     assert_eq!(links.is_local(ip("10.90.0.11")), Tri::Yes);
+}
+
+/// `/proc/net` of a node without `ip`, before any policy rule was added: local and main are one trie under two names.
+const TRIE: &str = "Main:
+  +-- 0.0.0.0/1 2 0 2
+     |-- 0.0.0.0
+        /0 universe UNICAST
+     +-- 10.1.0.0/28 2 0 2
+        +-- 10.1.0.0/31 1 0 0
+           |-- 10.1.0.0
+              /24 link UNICAST
+           |-- 10.1.0.1
+              /32 host LOCAL
+     |-- 10.1.0.255
+        /32 link BROADCAST
+     |-- 10.3.0.0
+        /16 link UNICAST tos=16
+     |-- 10.9.0.0
+        /16 universe BLACKHOLE
+     |-- 10.96.0.1
+        /32 host LOCAL
+     +-- 127.0.0.0/31 1 0 0
+        |-- 127.0.0.0
+           /8 host LOCAL
+        |-- 127.0.0.1
+           /32 host LOCAL
+";
+
+const ROUTE: &str = "Iface	Destination	Gateway 	Flags	RefCnt	Use	Metric	Mask		MTU	Window	IRTT
+d0	00000000	FE00010A	0003	0	0	0	00000000	0	0	0
+d0	0000010A	00000000	0001	0	0	0	00FFFFFF	0	0	0
+d0	0000030A	00000000	0001	0	0	0	0000FFFF	0	0	0
+*	0000090A	00000000	0001	0	0	0	0000FFFF	0	0	0
+";
+
+const ROUTE6: &str = "fd000001000000000000000000000000 40 00000000000000000000000000000000 00 00000000000000000000000000000000 00000100 00000003 00000000 00000001       d0
+fd080000000000000000000000000000 40 00000000000000000000000000000000 00 00000000000000000000000000000000 00000400 00000001 00000000 00200200       lo
+00000000000000000000000000000000 00 00000000000000000000000000000000 00 fe800000000000000000000000000009 00000400 00000001 00000000 00000003       d0
+fd000001000000000000000000000001 80 00000000000000000000000000000000 00 00000000000000000000000000000000 00000000 00000002 00000000 80200001       d0
+00000000000000000000000000000000 00 00000000000000000000000000000000 00 00000000000000000000000000000000 ffffffff 00000002 00000000 00200200       lo
+";
+
+const IF_INET6: &str = "fd000001000000000000000000000001 02 40 00 82       d0
+fe800000000000003cfab8fffe513d1f 02 40 20 c0       d0
+00000000000000000000000000000001 01 80 10 80       lo
+";
+
+fn proc(trie: &str) -> NodeDumps {
+    dumps(&[
+        ("proc-net-fib_trie", trie),
+        ("proc-net-route", ROUTE),
+        ("proc-net-ipv6_route", ROUTE6),
+        ("proc-net-if_inet6", IF_INET6),
+    ])
+}
+
+#[track_caller]
+fn by_proc(dst: &str, expected: &str) {
+    let node = proc(&format!("{TRIE}{}", TRIE.replace("Main", "Local")));
+    assert_eq!(found(&Links::read(&node, &[]).route(&RouteKey::to(ip(dst)))), expected);
+}
+
+#[test]
+fn without_ip_there_is_proc() {
+    by_proc("10.1.0.5", "10.1.0.0/24 dev d0 [d0]");
+    by_proc("10.3.0.5", "default via 10.1.0.254 dev d0 [d0]");
+    by_proc("10.9.0.5", "blackhole 10.9.0.0/16 [?]");
+    by_proc("10.96.0.1", "local 10.96.0.1 table local [lo]");
+    by_proc("fd00:1::5", "fd00:1::/64 dev d0 metric 256 [d0]");
+    by_proc("fd00:1::1", "local fd00:1::1 dev d0 table local [lo]");
+    by_proc("fd08::1", "unreachable fd08::/64 metric 1024 [?]");
+    by_proc("2001:db8::1", "default via fe80::9 dev d0 metric 1024 [d0]");
+    let node = proc(&format!("{TRIE}{}", TRIE.replace("Main", "Local")));
+    let links = Links::read(&node, &[]);
+    assert_eq!(links.source_for(ip("1.1.1.1")), Source::Address(ip("10.1.0.1")));
+    assert_eq!(links.source_for(ip("2001:db8::1")), Source::Address(ip("fd00:1::1")));
+    assert_eq!(links.is_local(ip("10.96.0.1")), Tri::Yes);
+    assert_eq!(links.is_local(ip("10.1.0.255")), Tri::No);
+    assert_eq!(links.assumed().len(), 4, "{:?}", links.assumed());
+}
+
+#[test]
+fn another_table_in_proc_leaves_the_route_open() {
+    let local = "Local:
+  |-- 10.1.0.1
+     /32 host LOCAL
+";
+    let other = "Id 100:
+  |-- 0.0.0.0
+     /0 universe UNICAST
+";
+    let main = TRIE.replace("/32 host LOCAL", "/32 link BROADCAST").replace("/8 host LOCAL", "/8 link BROADCAST");
+    let node = proc(&format!("{other}{main}{local}"));
+    let links = Links::read(&node, &[]);
+    let lookup = links.route(&RouteKey::to(ip("1.1.1.1")));
+    assert!(matches!(&lookup, Lookup::Unknown { possible, .. } if possible.len() == 2), "{lookup:?}");
+    assert_eq!(lookup.is_local(), Tri::No);
+    assert_eq!(links.route(&RouteKey::to(ip("10.1.0.1"))).is_local(), Tri::Yes);
 }
 
 proptest::proptest! {

@@ -130,9 +130,11 @@ pub fn kube_proxy_table(dumps: &NodeDumps) -> Option<(bool, Loc<'_>)> {
         return None;
     }
     let tables = tables(&dump.text);
-    let own: Vec<_> = tables.iter().filter(|table| table.name() == "kube-proxy" && table.family().starts_with("ip")).collect();
+    let own: Vec<_> =
+        tables.iter().filter(|table| table.name() == "kube-proxy" && table.family().starts_with("ip")).collect();
     let first = own.first()?;
-    let serves = own.iter().any(|table| table.filled.contains("service-ips") || table.filled.contains("no-endpoint-services"));
+    let serves =
+        own.iter().any(|table| table.filled.contains("service-ips") || table.filled.contains("no-endpoint-services"));
     Some((serves, Loc { dump: name, line: first.line, text: first.head }))
 }
 
@@ -157,7 +159,8 @@ fn for_each_base<'snap>(
 /// it is one if it looks like one and `iptables-save` shows a table of that name.
 fn is_managed(table: &Table<'_>, dump: &Dump, dumps: &NodeDumps) -> bool {
     let warning = format!("table {} is managed by iptables-nft", table.title);
-    if dump.stderr.contains(&warning) || dump.text.lines().any(|line| line.starts_with('#') && line.contains(&warning)) {
+    if dump.stderr.contains(&warning) || dump.text.lines().any(|line| line.starts_with('#') && line.contains(&warning))
+    {
         return true;
     }
     let saves = match table.family() {
@@ -170,7 +173,10 @@ fn is_managed(table: &Table<'_>, dump: &Dump, dumps: &NodeDumps) -> bool {
         && table.chains.iter().all(|chain| chain.base.is_none() || builtin(chain.name));
     let head = format!("*{}", table.name());
     looks_so
-        && saves.into_iter().filter_map(|save| read_dump(dumps, save)).any(|(_, save)| save.text.lines().any(|line| line == head))
+        && saves
+            .into_iter()
+            .filter_map(|save| read_dump(dumps, save))
+            .any(|(_, save)| save.text.lines().any(|line| line == head))
 }
 
 /// What stands between two braces.
@@ -232,7 +238,11 @@ fn tables(text: &str) -> Vec<Table<'_>> {
                         chain.base = read_base(line, number, table.title);
                     }
                     if depth > 2 || line != "}" {
-                        let from = if chain.text.is_empty() { start } else { chain.text.as_ptr().addr() - text.as_ptr().addr() };
+                        let from = if chain.text.is_empty() {
+                            start
+                        } else {
+                            chain.text.as_ptr().addr() - text.as_ptr().addr()
+                        };
                         chain.text = text.get(from..at).unwrap_or_default();
                     }
                 }
@@ -271,7 +281,8 @@ fn braces(line: &str, mut depth: usize) -> usize {
 fn read_base<'snap>(line: &'snap str, number: u32, title: &str) -> Option<Base<'snap>> {
     let (head, rest) = line.split_once(';').unwrap_or((line, ""));
     let mut words = head.split_ascii_whitespace().peekable();
-    let (Some("type"), Some(kind), Some("hook"), Some(hook)) = (words.next(), words.next(), words.next(), words.next()) else {
+    let (Some("type"), Some(kind), Some("hook"), Some(hook)) = (words.next(), words.next(), words.next(), words.next())
+    else {
         return None;
     };
     let mut device = None;

@@ -94,8 +94,22 @@ fn the_way_back_must_fit() {
     let strict = "net.ipv4.conf.all.rp_filter = 1\n";
     let loose = "net.ipv4.conf.all.rp_filter = 2\n";
     case(strict, "d0", "10.1.0.5", "1.1.1.1:80", Untouched, "");
-    case(strict, "d1", "10.1.0.5", "1.1.1.1:80", Dropped, "net.ipv4.conf.all.rp_filter = 1: the way back to 10.1.0.5 leads by d0, not by d1");
-    case("net.ipv4.conf.d1.rp_filter = 1\n", "d1", "10.1.0.5", "10.2.0.1:80", Dropped, "net.ipv4.conf.d1.rp_filter = 1");
+    case(
+        strict,
+        "d1",
+        "10.1.0.5",
+        "1.1.1.1:80",
+        Dropped,
+        "net.ipv4.conf.all.rp_filter = 1: the way back to 10.1.0.5 leads by d0, not by d1",
+    );
+    case(
+        "net.ipv4.conf.d1.rp_filter = 1\n",
+        "d1",
+        "10.1.0.5",
+        "10.2.0.1:80",
+        Dropped,
+        "net.ipv4.conf.d1.rp_filter = 1",
+    );
     case("net.ipv4.conf.d1.rp_filter = 1\n", "d0", "10.2.0.5", "10.2.0.1:80", Local, "");
     case(strict, "d0", "10.9.0.5", "1.1.1.1:80", Dropped, "no way back to 10.9.0.5 (`blackhole 10.9.0.0/16`)");
     case(loose, "d1", "10.1.0.5", "1.1.1.1:80", Untouched, "");
@@ -109,8 +123,22 @@ fn the_way_back_must_fit() {
 
 #[test]
 fn forwarding_is_the_interfaces() {
-    case("net.ipv4.conf.d0.forwarding = 0\n", "d0", "10.1.0.5", "1.1.1.1:80", Unroutable, "net.ipv4.conf.d0.forwarding = 0");
+    case(
+        "net.ipv4.conf.d0.forwarding = 0\n",
+        "d0",
+        "10.1.0.5",
+        "1.1.1.1:80",
+        Unroutable,
+        "net.ipv4.conf.d0.forwarding = 0",
+    );
     case("net.ipv4.conf.d0.forwarding = 0\n", "d0", "10.1.0.5", "10.1.0.1:80", Local, "");
     case("net.ipv4.ip_forward = 0\n", "d0", "10.1.0.5", "1.1.1.1:80", Unroutable, "net.ipv4.ip_forward = 0");
-    case("net.ipv6.conf.all.forwarding = 0\n", "d0", "fd00:1::5", "[2001:db8::1]:80", Unroutable, "net.ipv6.conf.all.forwarding = 0");
+    case(
+        "net.ipv6.conf.all.forwarding = 0\n",
+        "d0",
+        "fd00:1::5",
+        "[2001:db8::1]:80",
+        Unroutable,
+        "net.ipv6.conf.all.forwarding = 0",
+    );
 }

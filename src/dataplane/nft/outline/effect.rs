@@ -17,7 +17,12 @@ pub(super) enum Effect<'snap> {
 }
 
 /// The first line that may decide over a new connection's packet, from a base chain on.
-pub(super) fn decides<'snap>(table: &Table<'snap>, base_chain: &Chain<'snap>, base: &Base<'snap>, dump: &'snap str) -> Option<Loc<'snap>> {
+pub(super) fn decides<'snap>(
+    table: &Table<'snap>,
+    base_chain: &Chain<'snap>,
+    base: &Base<'snap>,
+    dump: &'snap str,
+) -> Option<Loc<'snap>> {
     if base.drops {
         return Some(Loc { dump, line: base.line, text: base.text });
     }
@@ -50,7 +55,12 @@ pub(super) fn decides<'snap>(table: &Table<'snap>, base_chain: &Chain<'snap>, ba
 /// What one rule may do to a new connection's packet. An `accept` ends a base chain and no other, so without anything
 /// that drops or rewrites it does nothing.
 pub(super) fn effect<'snap>(rule: &'snap str, table: &Table<'_>) -> Effect<'snap> {
-    if rule.is_empty() || rule == "}" || rule.starts_with("type ") || rule.starts_with("comment ") || rule.starts_with('#') {
+    if rule.is_empty()
+        || rule == "}"
+        || rule.starts_with("type ")
+        || rule.starts_with("comment ")
+        || rule.starts_with('#')
+    {
         return Effect::Nothing;
     }
     let words = words(rule);
@@ -61,8 +71,8 @@ pub(super) fn effect<'snap>(rule: &'snap str, table: &Table<'_>) -> Effect<'snap
     let mut rest = words.iter().copied().peekable();
     while let Some(word) = rest.next() {
         match word {
-            "drop" | "reject" | "dnat" | "snat" | "masquerade" | "redirect" | "tproxy" | "queue" | "notrack" | "dup" | "fwd"
-            | "synproxy" | "set" | "xt" | "reset" => return Effect::Decides,
+            "drop" | "reject" | "dnat" | "snat" | "masquerade" | "redirect" | "tproxy" | "queue" | "notrack"
+            | "dup" | "fwd" | "synproxy" | "set" | "xt" | "reset" => return Effect::Decides,
             // `ct status dnat` asks, it does not rewrite.
             "status" => while rest.next_if(|word| ["!=", "{", "}", "dnat", "snat"].contains(word)).is_some() {},
             "jump" | "goto" => match rest.next() {
@@ -88,7 +98,9 @@ fn words(rule: &str) -> Vec<&str> {
     let mut found = Vec::new();
     for (place, part) in rule.split('"').enumerate() {
         if place % 2 == 0 {
-            found.extend(part.split(|c: char| c.is_whitespace() || c == ',' || c == ';').filter(|word| !word.is_empty()));
+            found.extend(
+                part.split(|c: char| c.is_whitespace() || c == ',' || c == ';').filter(|word| !word.is_empty()),
+            );
         }
     }
     found
@@ -98,7 +110,11 @@ fn words(rule: &str) -> Vec<&str> {
 /// `ct state { established, related } accept`, `ct state vmap { invalid : drop }`.
 fn misses_new(words: &[&str]) -> bool {
     const STATES: [&str; 5] = ["new", "established", "related", "invalid", "untracked"];
-    let mut rest = words.windows(2).position(|pair| pair == ["ct", "state"]).and_then(|at| words.get(at + 2..)).unwrap_or_default();
+    let mut rest = words
+        .windows(2)
+        .position(|pair| pair == ["ct", "state"])
+        .and_then(|at| words.get(at + 2..))
+        .unwrap_or_default();
     let mapped = rest.first() == Some(&"vmap");
     if mapped {
         rest = rest.get(1..).unwrap_or_default();
@@ -111,6 +127,7 @@ fn misses_new(words: &[&str]) -> bool {
         let end = rest.iter().position(|word| *word == "}").unwrap_or(rest.len());
         rest = rest.get(1..end).unwrap_or_default();
     }
-    let mut states = rest.iter().take_while(|word| braced || STATES.contains(word)).filter(|word| STATES.contains(word)).peekable();
+    let mut states =
+        rest.iter().take_while(|word| braced || STATES.contains(word)).filter(|word| STATES.contains(word)).peekable();
     states.peek().is_some() && states.all(|state| *state != "new" && *state != "untracked")
 }

@@ -144,7 +144,16 @@ fn node(list: &[(&str, &str)]) -> NodeDumps {
 
 fn outline(dumps: &NodeDumps, family: Family) -> Vec<String> {
     let show = |base: NftBase<'_>| {
-        format!("{} {} {} {} {}: {} {}", base.table, base.chain, base.kind, base.hook.as_str(), base.priority, base.at.line, base.at.text)
+        format!(
+            "{} {} {} {} {}: {} {}",
+            base.table,
+            base.chain,
+            base.kind,
+            base.hook.as_str(),
+            base.priority,
+            base.at.line,
+            base.at.text
+        )
     };
     base_chains(dumps, family).into_iter().map(show).collect()
 }
@@ -169,7 +178,10 @@ fn a_firewall() {
 #[test]
 fn kube_proxys_own() {
     let dumps = node(&[("nft-ruleset", KUBE_PROXY)]);
-    assert_eq!(outline(&dumps, Family::V4), ["ip kube-proxy nat-prerouting nat prerouting -100: 29 ip daddr . meta l4proto . th dport vmap @service-ips"]);
+    assert_eq!(
+        outline(&dumps, Family::V4),
+        ["ip kube-proxy nat-prerouting nat prerouting -100: 29 ip daddr . meta l4proto . th dport vmap @service-ips"]
+    );
     assert_eq!(outline(&dumps, Family::V6), Vec::<String>::new());
     let (serves, at) = kube_proxy_table(&dumps).unwrap();
     assert!(serves);
