@@ -73,7 +73,8 @@ impl Report {
     /// Whether all that was asked could be looked at and decided.
     #[must_use]
     pub fn is_complete(&self) -> bool {
-        self.gaps.iter().all(|gap| !gap.counts) && self.traces.iter().all(|trace| trace.state != PathState::Undecided)
+        let cut = |issue: &Issue| issue.code == Code::OutputTruncated;
+        self.gaps.iter().all(|gap| !gap.counts) && !self.issues.iter().any(cut) && self.traces.iter().all(|trace| trace.state != PathState::Undecided)
     }
 }
 

@@ -202,7 +202,7 @@ impl<'snap> ServiceEndpoints<'snap> {
             has_any: false,
             topology: Topology::Off,
             left_out,
-            unsure: None,
+            unsure: (!self.were_read()).then(|| "EndpointSlices were not read".into()),
         }
     }
 

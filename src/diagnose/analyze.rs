@@ -123,6 +123,7 @@ fn one<'snap>(
     if results.is_empty() {
         api_only(&mut report);
     }
+    incomplete_objects(&mut report, &subject, endpoints.as_ref(), &results);
     not_checked(&mut report, objects, &results);
     sort(&mut report.findings);
     Ok(report)
@@ -225,6 +226,11 @@ fn leftover(snapshot: &Snapshot, query: &Query) -> Option<Report> {
     let Target::Service { namespace, name, .. } = &query.target else {
         return None;
     };
+    // A list that could not be read whole does not tell what is gone.
+    let unread = snapshot.gaps.iter().any(|gap| gap.code == Code::LayoutUnknown && gap.summary.contains("services"));
+    if unread {
+        return None;
+    }
     let namespace = namespace.as_deref().unwrap_or(&query.namespace);
     let mut findings = Vec::new();
     let mut nodes = Vec::new();
@@ -301,6 +307,37 @@ fn api_only(report: &mut Report) {
     let mut gap = Gap::new(Code::ApiOnlyVerdict, None, "no node was read: the answer is what the objects alone tell");
     gap.lost = Some("whether the nodes' rules do what the objects promise".into());
     report.gaps.push(gap);
+}
+
+/// Objects that were not read, or lack what they should have: no promise can be made of them.
+fn incomplete_objects(
+    report: &mut Report,
+    subject: &Subject<'_>,
+    endpoints: Option<&ServiceEndpoints<'_>>,
+    results: &[NodeResult<'_>],
+) {
+    let Subject::Service(chosen) = subject else {
+        return;
+    };
+    if chosen.view.not_programmed().is_some() {
+        return;
+    }
+    let name = chosen.view.full_name();
+    if endpoints.is_some_and(|endpoints| !endpoints.were_read()) {
+        let mut gap = Gap::new(Code::ObjectsNotRead, None, format!("EndpointSlices of {name} were not read"));
+        gap.lost = Some("which endpoints it should have".into());
+        report.gaps.push(gap);
+    }
+    if chosen.view.cluster_ips.is_empty() || chosen.view.ports.is_empty() {
+        let mut gap = Gap::new(Code::ObjectsNotRead, None, format!("{name} has no cluster IP, or no port, that can be read"));
+        gap.lost = Some("its paths".into());
+        gap.help = Some(format!("kubectl get service {} -n {} -o yaml", chosen.view.name, chosen.view.namespace));
+        report.gaps.push(gap);
+    } else if chosen.missing.is_none() && report.traces.is_empty() && results.iter().any(|result| result.mode.kind.is_walked()) {
+        let mut gap = Gap::new(Code::ObjectsNotRead, None, format!("no path to {name} could be walked"));
+        gap.help = Some("kubectl svc-trace collect -d DIR makes a bundle that shows why".into());
+        report.gaps.push(gap);
+    }
 }
 
 /// Nodes that nobody asked about.

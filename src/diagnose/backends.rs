@@ -1,6 +1,7 @@
 //! Two rule stores, or two modes, on one node: which of them acts, and what is left over.
 
 use crate::dataplane::iptables::ruleset::Backend;
+use crate::dataplane::nft::xtables::xtables_rules;
 use crate::dataplane::plane::{Family, Loaded};
 use crate::report::{Code, Confidence, Evidence, Finding, Severity};
 
@@ -14,7 +15,11 @@ pub(super) fn mixed_backends(node: &NodeResult<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     for family in [Family::V4, Family::V6] {
         let both: Vec<&Loaded<'_>> = node.plane.rules(family).rulesets.iter().filter(|loaded| holds_services(loaded)).collect();
-        if both.len() < 2 {
+        // Rules of iptables-nft that only `nft` shows.
+        let hidden = xtables_rules(node.plane.dumps, family)
+            .and_then(|rules| rules.service)
+            .filter(|_| node.plane.rules(family).backend(Backend::Nft).is_none());
+        if both.len() + usize::from(hidden.is_some()) < 2 {
             continue;
         }
         let name = node.view.name;
@@ -24,6 +29,7 @@ pub(super) fn mixed_backends(node: &NodeResult<'_>) -> Vec<Finding> {
         );
         finding.node = Some(name.into());
         finding.evidence = both.iter().filter_map(|loaded| loaded.place_of("nat", "KUBE-SERVICES")).map(|at| line(name, at)).collect();
+        finding.evidence.extend(hidden.map(|at| line(name, at)));
         finding.details.push("one of them belongs to a kube-proxy that is gone, and nobody updates it".into());
         finding.help = Some(format!("kubectl -n kube-system get pods -o wide --field-selector spec.nodeName={name}"));
         findings.push(finding);

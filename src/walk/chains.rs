@@ -198,7 +198,10 @@ impl<'snap> Walker<'_, 'snap> {
             state.hop_with(place.base.table, place.chain, Action::Unknown(name.into()), Some(rule.at), chance);
             return vec![state.undecided(Dependency::Rule(rule.at, format!("chain {name} {}", Dependency::CHAIN_MISSING)))];
         }
-        let looping = state.frames.iter().filter(|frame| frame.chain == index).count() > 1 || state.frames.len() > DEEP;
+        if state.frames.len() > DEEP {
+            return vec![state.undecided(Dependency::Rule(rule.at, format!("more than {DEEP} chains lie inside each other")))];
+        }
+        let looping = state.frames.iter().filter(|frame| frame.chain == index).count() > 1;
         let goto = matches!(action, Action::Goto(_));
         state.hop_with(place.base.table, place.chain, action, Some(rule.at), chance);
         if looping {

@@ -1,3 +1,4 @@
 //! nftables' own tables.
 
 pub mod outline;
+pub mod xtables;
