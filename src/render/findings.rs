@@ -3,7 +3,7 @@
 use super::human::Detail;
 use super::page::{Ink, Mark, Page};
 use super::words;
-use crate::report::{Confidence, Evidence, Finding, Gap, Issue, Severity};
+use crate::report::{Confidence, Evidence, Finding, Gap, Issue, Report, Severity};
 
 /// Findings, quotes of one, and unread lines that are shown before the rest is counted.
 const FINDINGS: usize = 12;
@@ -118,7 +118,16 @@ pub(super) fn draw_gaps(page: &mut Page, gaps: &[Gap]) {
 }
 
 /// Draws lines that could not be read.
-pub(super) fn draw_issues(page: &mut Page, issues: &[Issue], detail: Detail) {
+pub(super) fn draw_issues(page: &mut Page, report: &Report, detail: Detail) {
+    // a line that a path depends on was quoted with the path
+    let quoted = |issue: &&Issue| {
+        let depends = report.traces.iter().flat_map(|trace| &trace.outcomes).flat_map(|outcome| &outcome.depends_on);
+        depends.into_iter().any(|evidence| match evidence {
+            Evidence::Line { node, dump, line, .. } => (node, dump, *line) == (&issue.node, &issue.dump, issue.line),
+            Evidence::Field { .. } | Evidence::Fact { .. } => false,
+        })
+    };
+    let issues: Vec<&Issue> = report.issues.iter().filter(|issue| detail == Detail::Whole || !quoted(issue)).collect();
     let most = limit(detail, ISSUES);
     for issue in issues.iter().take(most) {
         page.blank();

@@ -10,6 +10,8 @@ use crate::report::{Disposition, Evidence, Hop, Outcome, Trace};
 
 /// Ways that are shown one by one before the rest is counted.
 const WAYS: usize = 10;
+/// Things that a path depends on that are shown.
+const DEPENDENCIES: usize = 3;
 
 /// Columns of the hook (`postrouting`), and most columns of a chain, on a page of usual and of narrow width.
 const HOOK: usize = 11;
@@ -66,7 +68,12 @@ fn draw_dependencies(page: &mut Page, trace: &Trace, detail: Detail) {
             seen.push(evidence);
         }
     }
-    for evidence in seen {
+    let most = match detail {
+        Detail::Folded => DEPENDENCIES,
+        Detail::Whole => usize::MAX,
+    };
+    let left = seen.len().saturating_sub(most);
+    for evidence in seen.into_iter().take(most) {
         let (text, rule) = match evidence {
             Evidence::Line { dump, line, text, .. } => (format!("depends on {dump} line {line}"), Some(text)),
             Evidence::Field { object, field, value } => (format!("depends on {object}: {field} = {value}"), None),
@@ -74,11 +81,12 @@ fn draw_dependencies(page: &mut Page, trace: &Trace, detail: Detail) {
         };
         let symbol = page.symbol(Mark::Unknown);
         page.paragraph(2, 4, (Ink::Of(Mark::Unknown), symbol), &text);
-        match (rule, detail) {
-            (Some(rule), Detail::Folded) => page.quote(6, rule),
-            (Some(rule), Detail::Whole) => page.quote_whole(6, rule),
-            (None, _) => {}
+        if let Some(rule) = rule {
+            page.quote_whole(6, rule);
         }
+    }
+    if left > 0 {
+        page.paragraph(4, 6, (Ink::Dim, ""), &format!("{} and on {left} more (-o wide)", page.dots()));
     }
 }
 
@@ -161,9 +169,9 @@ fn source(hop: &Hop) -> String {
 
 /// The dump that most lines of a path stand in: named once, above the table.
 pub(super) fn main_dump(trace: &Trace) -> Option<&str> {
-    let first = trace.outcomes.first()?;
     let mut dumps: Vec<(&str, usize)> = Vec::new();
-    for dump in first.hops.iter().filter_map(|hop| hop.dump.as_deref()) {
+    let hops = trace.outcomes.iter().take(WAYS).flat_map(|outcome| &outcome.hops);
+    for dump in hops.filter_map(|hop| hop.dump.as_deref()) {
         match dumps.iter_mut().find(|(name, _)| *name == dump) {
             Some((_, count)) => *count += 1,
             None => dumps.push((dump, 1)),
@@ -259,7 +267,8 @@ fn branch_lines<'r>(page: &Page, parted: &Parted<'r>, lines: &mut Vec<Line<'r>>)
         shown.sort_by_key(|branch| branch.outcome.expected != Some(false));
         shown.truncate(WAYS);
     }
-    for branch in &shown {
+    // what is wholly open is told below the table, by what it depends on
+    for branch in shown.iter().filter(|branch| !(branch.leaves.is_none() && branch.outcome.disposition == Disposition::Indeterminate)) {
         lines.push(branch_line(page, branch));
     }
     if shown.len() < sure.len() {
@@ -390,7 +399,7 @@ fn short_ending(page: &Page, outcome: &Outcome) -> String {
 /// Where a way ends, in words: `→ 10.244.1.5:8080 web-1 on node-a`.
 pub(super) fn ending(page: &Page, outcome: &Outcome) -> String {
     let arrow = page.arrow();
-    let to = outcome.destination.as_deref().unwrap_or("somewhere");
+    let to = outcome.destination.as_deref().unwrap_or("an end that is not known");
     let is = match (&outcome.destination_is, outcome.expected) {
         (Some(is), Some(false)) => format!(" {is}, not promised"),
         (Some(is), _) => format!(" {is}"),
@@ -409,7 +418,7 @@ pub(super) fn ending(page: &Page, outcome: &Outcome) -> String {
         },
         Disposition::Unroutable => format!("no way to {to}{by}"),
         Disposition::Loop => format!("comes back to {to}: a loop"),
-        Disposition::Indeterminate => format!("{arrow} {to}{is}, if at all"),
+        Disposition::Indeterminate => "not decided".to_owned(),
     };
     if !outcome.depends_on.is_empty() {
         let on: Vec<String> = outcome.depends_on.iter().map(super::findings::short).collect();

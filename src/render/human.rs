@@ -25,7 +25,7 @@ pub fn render(report: &Report, style: Style, detail: Detail) -> String {
     }
     findings::draw(&mut page, &report.findings, detail);
     findings::draw_gaps(&mut page, &report.gaps);
-    findings::draw_issues(&mut page, &report.issues, detail);
+    findings::draw_issues(&mut page, report, detail);
     page.blank();
     if !report.not_checked.is_empty() {
         page.paragraph(0, 2, (Ink::Dim, "not checked:"), &report.not_checked.join(", "));
