@@ -129,7 +129,7 @@ fn trace(asked: &Asked, input: Input, sampling: Sampling, output: &Output) -> Re
             let query = asked.query("default");
             crate::analyze(&bundle::load(&path, &Scope::of(&query))?, &query)?
         }
-        Input::Live(collect) => wait(live(asked, told(collect), sampling))?,
+        Input::Live(collect) => wait(live(asked, told(*collect), sampling))?,
         Input::Dumps { files, node, objects } => {
             let (mut snapshot, query) = objects_for(asked, objects)?;
             add_pasted(&mut snapshot, node.as_deref(), &files)?;

@@ -54,7 +54,10 @@ fn draw_service(page: &mut Page, service: &ServiceSummary, detail: Detail) {
     for text in &service.traits {
         labelled(page, "", text);
     }
-    draw_endpoints(page, &service.endpoints, detail);
+    // an alias has none, whatever happens
+    if service.external_name.is_none() || !service.endpoints.is_empty() {
+        draw_endpoints(page, &service.endpoints, detail);
+    }
 }
 
 /// `http 30080 → 80 → 8080/TCP`.

@@ -25,12 +25,11 @@ pub(super) fn draw(page: &mut Page, trace: &Trace) {
         return;
     }
     let main = main_dump(trace);
-    let place = rows.iter().map(|row| row.place(main).chars().count()).max().unwrap_or(0);
+    let place = rows.iter().map(|row| row.place().chars().count()).max().unwrap_or(0);
     let marked = rows.iter().any(|row| row.mark != Mark::Plain);
     let symbol = if marked { page.mark_width() } else { 0 };
     let chain = rows.iter().map(|row| row.chain.chars().count()).max().unwrap_or(0);
     let chain = chain.clamp(8, if page.width() < 72 { CHAIN_NARROW } else { CHAIN });
-    let place = place.min(24);
     let fixed = 2 + HOOK + 1 + chain + 1 + symbol + usize::from(marked) + place + 2;
     let text = page.width().saturating_sub(fixed).max(16);
     let mut columns = vec![Column::of(HOOK).ink(Ink::Dim), Column::of(chain)];
@@ -50,9 +49,9 @@ pub(super) fn draw(page: &mut Page, trace: &Trace) {
         if marked {
             cells.push(if row.mark == Mark::Plain { String::new() } else { page.symbol(row.mark).to_owned() });
         }
-        cells.push(row.text.clone());
+        cells.push(row.words(main));
         if place > 0 {
-            cells.push(row.place(main));
+            cells.push(row.place());
         }
         drawn.push(Row { mark: row.mark, cells });
     }
@@ -190,13 +189,16 @@ struct Line<'r> {
 }
 
 impl Line<'_> {
-    /// `:60`; with its dump where that is not the main one.
-    fn place(&self, main: Option<&str>) -> String {
+    /// `:60`.
+    fn place(&self) -> String {
+        self.at.1.map_or_else(String::new, |line| format!(":{line}"))
+    }
+
+    /// What it says; with the dump of its line where that is not the main one.
+    fn words(&self, main: Option<&str>) -> String {
         match self.at {
-            (dump, Some(line)) if dump == main => format!(":{line}"),
-            (Some(dump), Some(line)) => format!("{dump}:{line}"),
-            (None, Some(line)) => format!(":{line}"),
-            (_, None) => String::new(),
+            (Some(dump), Some(_)) if main != Some(dump) => format!("{} [{dump}]", self.text),
+            _ => self.text.clone(),
         }
     }
 }

@@ -120,6 +120,7 @@ fn paths_answer(report: &Report) -> String {
     let nodes = words::on_nodes(&words::nodes(traces), 4);
     let many = match traces.len() {
         1 => "the path".to_owned(),
+        2 => "both paths".to_owned(),
         count => format!("all {count} paths"),
     };
     if traces.iter().all(|trace| trace.state == PathState::NotCompared) {
@@ -134,6 +135,7 @@ fn paths_answer(report: &Report) -> String {
     let are = if traces.len() == 1 { "is as it should be" } else { "are as they should be" };
     match used.first() {
         Some(1) if all_reach && used.iter().all(|used| *used == 1) => format!("{many} {reach} the endpoint from {nodes}"),
+        Some(2) if all_reach && used.iter().all(|used| *used == 2) => format!("{many} {reach} both endpoints from {nodes}"),
         Some(first) if all_reach && used.iter().all(|used| used == first) => format!("{many} {reach} all {first} endpoints from {nodes}"),
         Some(_) if all_reach => format!("{many} {reach} all their endpoints from {nodes}"),
         Some(_) | None => format!("{many} {are} on {nodes}"),

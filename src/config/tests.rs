@@ -1,0 +1,141 @@
+//! What typed words become, and which are refused.
+
+use clap::{CommandFactory, Parser};
+
+use super::*;
+use crate::sugar;
+
+fn read(typed: &str, around: &Surroundings) -> Result<Config> {
+    let words = std::iter::once("svc-trace").chain(typed.split_whitespace()).map(Into::into).collect();
+    Config::new(Cli::try_parse_from(sugar::with_trace(&Cli::command(), words)).unwrap(), around)
+}
+
+#[track_caller]
+fn config(typed: &str) -> Config {
+    read(typed, &Surroundings::default()).unwrap()
+}
+
+#[track_caller]
+fn refused(typed: &str, want: &str) {
+    let error = read(typed, &Surroundings::default()).unwrap_err();
+    assert_eq!(error.to_string(), want, "{typed}");
+    assert!(error.hint().is_some(), "{typed}");
+}
+
+#[track_caller]
+fn live(typed: &str) -> CollectConfig {
+    match config(typed).action {
+        Action::Trace { input: Input::Live(collect), .. } => *collect,
+        other => panic!("{typed}: {other:?}"),
+    }
+}
+
+#[test]
+fn the_command_line_is_sound() {
+    Cli::command().debug_assert();
+}
+
+#[test]
+fn nodes() {
+    assert_eq!(live("web").nodes.which, WhichNodes::One);
+    assert_eq!(live("web --node a,b --node c").nodes.which, WhichNodes::Named(vec!["a".into(), "b".into(), "c".into()]));
+    assert_eq!(live("web --node-selector pool=x").nodes.which, WhichNodes::Selector("pool=x".into()));
+    let all = live("web --all-nodes --max-nodes 7").nodes;
+    assert_eq!((all.which, all.max), (WhichNodes::All, Some(7)));
+    refused("web --all-nodes --node a", "`--node`, `--node-selector` and `--all-nodes` exclude each other");
+}
+
+#[test]
+fn means() {
+    assert_eq!(live("web").via, Via::DebugPod);
+    assert_eq!(live("web --via kube-proxy").via, Via::KubeProxy);
+    assert_eq!(live("web --via api").via, Via::ApiOnly);
+    assert_eq!(live("web --local").via, Via::Local);
+    let pod = live("web --profile sysadmin --image x --image-pull-secret s --pod-namespace p").pod;
+    assert_eq!((pod.profile, pod.image.as_deref(), pod.pull_secret.as_deref()), (Profile::Sysadmin, Some("x"), Some("s")));
+    assert_eq!(pod.namespace(), "p");
+    refused("web --local --via api", "`--local` reads this machine itself, `--via` has no say");
+}
+
+#[test]
+fn kubectls_flags_mean_what_they_mean() {
+    let kube = live("-n shop --context big --cluster c --user u --as eve --as-group g --as-group h --request-timeout 5s web").kube;
+    assert_eq!((kube.namespace.as_deref(), kube.context.as_deref()), (Some("shop"), Some("big")));
+    assert_eq!((kube.cluster.as_deref(), kube.user.as_deref(), kube.impersonate.as_deref()), (Some("c"), Some("u"), Some("eve")));
+    assert_eq!(kube.impersonate_groups, ["g", "h"]);
+    assert_eq!(kube.request_timeout, Some(Duration::from_secs(5)));
+    assert_eq!(live("web --request-timeout=5s").limits.request, Duration::from_secs(5));
+    assert!(live("web --request-timeout 0").limits.request > Duration::from_secs(3600), "0 waits for ever, as for kubectl");
+    assert_eq!(live("web --timeout 1m30s").limits.node, Duration::from_secs(90));
+    refused("web --timeout soon", "`--timeout soon` is not a time");
+    assert_eq!(config("web -v 6").log_filter(), "svc_trace=debug");
+    assert_eq!(config("web").log_filter(), "off");
+}
+
+#[test]
+fn offline_inputs() {
+    assert!(matches!(config("web --bundle x").action, Action::Trace { input: Input::Bundle(_), .. }));
+    match config("web --node-dump - --node a").action {
+        Action::Trace { input: Input::Dumps { files, node, objects: ObjectsFrom::Api(api) }, .. } => {
+            assert_eq!((files.len(), node.as_deref(), api.via), (1, Some("a"), Via::ApiOnly));
+        }
+        other => panic!("{other:?}"),
+    }
+    assert!(matches!(
+        config("web --node-dump x --bundle y").action,
+        Action::Trace { input: Input::Dumps { objects: ObjectsFrom::Bundle(_), .. }, .. }
+    ));
+    refused("web --bundle x --settle", "`--settle` needs a node to read, `--bundle` reads none");
+    refused("web --node-dump x --local", "`--local` needs a node to read, `--node-dump` reads none");
+    refused("web --node-dump x --node a,b", "pasted dumps are of one node, `--node` names several");
+}
+
+#[test]
+fn bundles_to_make() {
+    match config("collect -A -o x.tgz").action {
+        Action::Collect { asked: None, reach: Reach::Cluster, to, .. } => assert_eq!(to, PathBuf::from("x.tgz")),
+        other => panic!("{other:?}"),
+    }
+    assert!(matches!(config("collect web -d x").action, Action::Collect { asked: Some(_), reach: Reach::Namespace, .. }));
+    assert!(matches!(config("collect --dry-run").action, Action::DryRun { asked: None, .. }));
+    refused("collect web -A -d x", "`-A` collects all Services, a target only what it needs");
+}
+
+#[test]
+fn packets() {
+    match config("packet --bundle x --node a --from 10.0.0.1 --from-port 7 --to 10.96.0.1:443 --protocol udp").action {
+        Action::Packet { packet, .. } => {
+            assert_eq!((packet.node.as_deref(), packet.from_port, packet.protocol), (Some("a"), Some(7), Protocol::Udp));
+        }
+        other => panic!("{other:?}"),
+    }
+    refused("packet --bundle x --from 10.0.0.1 --to fd00::1", "`--to fd00::1` is not an address with a port");
+    refused("packet --bundle x --from me --to 10.96.0.1:443", "`--from me` is not an address");
+}
+
+#[test]
+fn colour_and_width() {
+    let at = |typed: &str, around: &Surroundings| read(typed, around).unwrap();
+    let terminal = Surroundings { terminal: Some(200), ..Surroundings::default() };
+    let plain = Surroundings { no_color: true, ..terminal.clone() };
+    assert_eq!(at("web", &terminal).color, Color::On);
+    assert_eq!(at("web", &plain).color, Color::Off);
+    assert_eq!(at("web --color always", &plain).color, Color::On);
+    assert_eq!(at("web", &Surroundings { dumb: true, ..terminal.clone() }).color, Color::Off);
+    assert_eq!(at("web", &Surroundings { force_color: true, ..Surroundings::default() }).color, Color::On);
+    assert_eq!(config("web").color, Color::Off);
+    assert_eq!((config("web").output.style.width, at("web", &terminal).output.style.width), (80, 120));
+    assert_eq!(at("web --width 200", &terminal).output.style.width, 200);
+    assert_eq!(at("web", &Surroundings { terminal: Some(20), ..Surroundings::default() }).output.style.width, 60);
+    assert_eq!(config("web --ascii").output.style.glyphs, Glyphs::Ascii);
+}
+
+#[test]
+fn reports() {
+    let output = config("web -o wide --report json=a --report human=b=c --fail-on warning").output;
+    assert_eq!(output.files, [(Format::Json, PathBuf::from("a")), (Format::Human, PathBuf::from("b=c"))]);
+    assert_eq!((output.format, output.style.fail_on), (Format::Wide, Some(Severity::Warning)));
+    assert_eq!(config("web --fail-on never").output.style.fail_on, None);
+    refused("web --report json", "`--report json` is not FORMAT=FILE");
+    refused("web --report yaml=x", "`yaml` is no format of a report: human, wide, json");
+}
