@@ -46,7 +46,9 @@ impl<'snap> ServiceEndpoints<'snap> {
         let uses_local = view.internal == Policy::Local || (view.external == Policy::Local && outward);
         let fallback = |e: &Endpoint<'_>| e.serving && e.terminating;
         if uses_cluster {
-            (sorted.topology, sorted.unsure) = mode(view, &sorted.all, node);
+            let (topology, unsure) = mode(view, &sorted.all, node);
+            sorted.topology = topology;
+            sorted.unsure = sorted.unsure.take().or(unsure);
             let allowed = |e: &&Endpoint<'_>| e.ready && allows(sorted.topology, e, node);
             sorted.cluster = sorted.all.iter().filter(allowed).map(|e| e.address).collect();
             if sorted.cluster.is_empty() {

@@ -319,10 +319,12 @@ fn incomplete_objects(
     let Subject::Service(chosen) = subject else {
         return;
     };
-    if chosen.view.not_programmed().is_some() {
+    let name = chosen.view.full_name();
+    let spec = chosen.view.object.spec.as_ref();
+    let has_type = spec.is_some_and(|spec| spec.cluster_ip.is_some() || spec.external_name.is_some());
+    if chosen.view.not_programmed().is_some() && has_type {
         return;
     }
-    let name = chosen.view.full_name();
     if endpoints.is_some_and(|endpoints| !endpoints.were_read()) {
         let mut gap = Gap::new(Code::ObjectsNotRead, None, format!("EndpointSlices of {name} were not read"));
         gap.lost = Some("which endpoints it should have".into());
