@@ -164,7 +164,7 @@ fn output(name: &str, argv: &[&str]) -> String {
 
 /// The world, or why there is none.
 fn world(number: usize) -> Result<World, String> {
-    let world = World { name: format!("svctrace-r{}-{number}", std::process::id()) };
+    let world = World { name: format!("svctrace-{}-route{number}", std::process::id()) };
     for end in ["", "-far"] {
         let made = Command::new("ip").args(["netns", "add", &format!("{}{end}", world.name)]).output();
         match made {
