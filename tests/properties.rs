@@ -1,6 +1,6 @@
 //! What always holds, whatever the input: rules print as they read, no text makes a reader or the walk panic, shares
 //! are of one whole, and a Service has no say in another's trace.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::string_slice, clippy::panic, reason = "tests")]
 
 use std::fmt::Write;
 use std::fs;
@@ -141,8 +141,8 @@ fn target() -> impl Strategy<Value = String> {
 
 prop_compose! {
     fn rule()(chain in name(), tests in prop::collection::vec(test(), 0..4), target in target()) -> String {
-        let tests: String = tests.into_iter().map(|test| format!(" {test}")).collect();
-        format!("-A {chain}{tests}{target}")
+        let words: Vec<String> = std::iter::once(format!("-A {chain}")).chain(tests).collect();
+        words.join(" ") + &target
     }
 }
 

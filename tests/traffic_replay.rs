@@ -159,10 +159,10 @@ fn compare(row: &Row, outcomes: &[Outcome<'_>], listeners: &BTreeSet<(String, So
     for outcome in row.outcomes.keys() {
         let fits = outcomes.iter().any(|way| match (outcome.as_str(), way.disposition) {
             ("ok", _) => arrives(&way) && row.endpoints.contains_key(&way.destination),
-            ("refused", Disposition::Rejected) | ("timeout", Disposition::Dropped | Disposition::Loop) => true,
-            ("timeout" | "unreachable", Disposition::Unroutable) => true,
+            ("refused" | "unreachable", Disposition::Rejected)
+            | ("timeout", Disposition::Dropped | Disposition::Loop)
+            | ("timeout" | "unreachable", Disposition::Unroutable) => true,
             ("refused" | "timeout", Disposition::Delivered | Disposition::Local | Disposition::Untouched) => !listens(way),
-            ("unreachable", Disposition::Rejected) => true,
             _ => false,
         });
         if !fits {

@@ -210,8 +210,8 @@ fn icmp(shot: &Shot) -> std::io::Result<Seen> {
         socket.set_read_timeout(Some(Duration::from_millis(100)))?;
     }
     let mut reply = [0_u8; 64];
-    (&socket).read(&mut reply)?;
-    Ok(Seen::Echo)
+    let size = (&socket).read(&mut reply)?;
+    Ok(if size > 0 { Seen::Echo } else { Seen::Silence })
 }
 
 fn answer(text: &str) -> Seen {

@@ -116,16 +116,20 @@ fn undecided_holds(aim: &Aim, outcomes: &[Outcome<'_>], seen: &[Seen]) -> Result
 
 fn shares(outcomes: &[Outcome<'_>], sights: &[Sight], seen: &[Seen]) -> Result<(), String> {
     #[allow(clippy::cast_precision_loss, reason = "a few hundred tries")]
-    let (tries, count_of) = (seen.len() as f64, |sight: &Sight| seen.iter().filter(|one| sight.admits(**one)).count() as f64);
+    let count = |holds: &dyn Fn(&Seen) -> bool| seen.iter().filter(|one| holds(one)).count() as f64;
+    let tries = count(&|_| true);
     for (at, sight) in sights.iter().enumerate() {
         if sights[..at].contains(sight) {
             continue;
         }
         let share: f64 = outcomes.iter().zip(sights).filter(|(_, other)| *other == sight).map(|(way, _)| way.share).sum();
-        let (mean, count) = (tries * share, count_of(sight));
-        let bound = SIGMAS * (mean * (1.0 - share).max(0.0)).sqrt() + if share < 1.0 { 1.0 } else { 0.0 };
-        if (count - mean).abs() > bound + 1e-6 {
-            return Err(format!("{sight:?} has share {share:.4}, but {count} of {tries} tries went there"));
+        let mean = tries * share;
+        let bound = SIGMAS * (mean * (1.0 - share).max(0.0)).sqrt() + if share < 1.0 { 1.0 } else { 1e-6 };
+        // Silence can be of several kinds: what only this one explains, and all that it may explain.
+        let alone = count(&|one| sight.admits(*one) && !sights.iter().any(|other| other != sight && other.admits(*one)));
+        let all = count(&|one| sight.admits(*one));
+        if alone > mean + bound || all < mean - bound {
+            return Err(format!("{sight:?} has share {share:.4}, but {alone} to {all} of {tries} tries went there"));
         }
     }
     Ok(())
@@ -186,6 +190,8 @@ fn arrival(aim: &Aim, way: &Outcome<'_>) -> Sight {
     }
     match aim.proto {
         Proto::Icmp => Sight::Echo,
+        // Sockets for UDP have addresses that were chosen, and this one was not.
+        Proto::Udp if link_local => Sight::Refused(vec![ECONNREFUSED]),
         Proto::Tcp | Proto::Udp if SERVED.contains(&way.destination.port()) => Sight::Answer(way.destination, way.source),
         Proto::Tcp | Proto::Udp => Sight::Refused(vec![ECONNREFUSED]),
     }

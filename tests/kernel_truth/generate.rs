@@ -55,7 +55,7 @@ struct Maker {
     four: bool,
     /// How many choices by chance may still be written: each doubles the outcomes.
     chances: usize,
-    /// Whether every counter is used up: two of them in step are not independent.
+    /// Whether the counter was written: two of them in step are not independent.
     counted: bool,
     /// Whether something that the walk cannot know was written.
     unknown: bool,
@@ -64,7 +64,7 @@ struct Maker {
 /// The rule set of a seed.
 pub(crate) fn set(seed: u64) -> RuleSet {
     let dice = Dice(seed.wrapping_mul(0x2545_f491_4f6c_dd1d));
-    let mut maker = Maker { dice, four: seed % 4 != 0, chances: 3, counted: false, unknown: false };
+    let mut maker = Maker { dice, four: !seed.is_multiple_of(4), chances: 3, counted: false, unknown: false };
     let text = maker.text();
     let mut packets = maker.packets();
     if maker.unknown {
@@ -75,7 +75,7 @@ pub(crate) fn set(seed: u64) -> RuleSet {
     let four = maker.four;
     RuleSet {
         name: format!("seed-{seed}"),
-        backends: vec![if seed % 2 == 0 { Backend::Legacy } else { Backend::Nft }],
+        backends: vec![if seed.is_multiple_of(2) { Backend::Legacy } else { Backend::Nft }],
         packets,
         ipset: if four { SETS.to_owned() } else { String::new() },
         v4: if four { text.clone() } else { String::new() },
@@ -101,9 +101,8 @@ impl Maker {
         let mut rules = String::new();
         for (at, (chain, site)) in sites.iter().enumerate() {
             let builtins: Vec<&str> = match site {
-                Site::NatDst => vec![chain, "OUTPUT"],
+                Site::NatDst | Site::ManglePre => vec![chain, "OUTPUT"],
                 Site::Filter => vec!["INPUT", chain, "OUTPUT"],
-                Site::ManglePre => vec![chain, "OUTPUT"],
                 Site::Raw | Site::MangleForward | Site::NatSrc => vec![chain],
             };
             for builtin in &builtins {
@@ -121,7 +120,7 @@ impl Maker {
                     let _ = writeln!(rules, "-A {chain} {side} {vip} -j CT --notrack");
                 }
             }
-            let chains: Vec<String> = (0..=self.dice.below(3)).map(|n| format!("{}{at}{n}", &table[..1])).collect();
+            let chains: Vec<String> = (0..=self.dice.below(3)).map(|n| format!("{}{at}{n}", char::from(table.as_bytes()[0]))).collect();
             for name in &chains {
                 let _ = writeln!(heads, ":{name} - [0:0]");
             }
@@ -156,6 +155,15 @@ impl Maker {
     fn rule(&mut self, rules: &mut String, chain: &str, site: Site, below: &[String]) {
         let mut tests = String::new();
         let mut protocol = String::new();
+        if site == Site::NatDst && !self.counted && self.dice.once_in(3) {
+            // For one place alone: packets of several places in step would not meet each turn by chance.
+            self.counted = true;
+            let pod = if self.four { "10.244.1.5/32" } else { "fd00:244:0:1::5/128" };
+            let turns = self.dice.of(&["--every 2 --packet 0", "--every 3 --packet 2", "--every 4 --packet 1"]);
+            let not = if self.dice.once_in(3) { "! " } else { "" };
+            let (protocol, target) = self.destination();
+            let _ = writeln!(rules, "-A {chain} -s {pod} -p {protocol} -m statistic --mode nth {not}{turns}{target}");
+        }
         for _ in 0..=self.dice.below(2) {
             if let Some((needs, test)) = self.test(site, chain) {
                 let clash = !needs.is_empty() && !protocol.is_empty() && protocol != needs;
@@ -220,11 +228,6 @@ impl Maker {
             18 if self.chances > 0 && self.dice.once_in(2) => {
                 self.chances -= 1;
                 plain(format!("-m statistic --mode random {not}--probability {}", self.dice.of(&["0.25", "0.5", "0.33333333349", "0.8"])))
-            }
-            19 if !self.counted && matches!(chain.as_bytes(), [b'n', ..]) => {
-                // One rule alone: shared by packets in step, its turns are not chance.
-                self.counted = true;
-                plain("-m comment --comment \"here be counters\"".to_owned())
             }
             20 if self.dice.once_in(6) => {
                 self.unknown = true;

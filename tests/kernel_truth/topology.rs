@@ -73,11 +73,11 @@ impl World {
 
     /// Neighbours are found and links are up once everybody hears from everybody.
     fn settle(&mut self) {
-        let targets = ["10.244.1.5", "10.244.1.6", "203.0.113.7", "10.96.0.10", "192.168.50.11", "192.168.50.1"];
-        let targets6 = ["fd00:244:0:1::5", "fd00:244:0:1::6", "2001:db8::7", "fd00:96::a", "fd00:50::11", "fd00:50::1"];
+        let four = ["10.244.1.5", "10.244.1.6", "203.0.113.7", "10.96.0.10", "192.168.50.11", "192.168.50.1"];
+        let six = ["fd00:244:0:1::5", "fd00:244:0:1::6", "2001:db8::7", "fd00:96::a", "fd00:50::11", "fd00:50::1"];
         let shots: Vec<(Place, Shot)> = [Place::Node, Place::Pod, Place::Client, Place::Remote]
             .into_iter()
-            .flat_map(|place| addresses(&targets).into_iter().chain(addresses(&targets6)).map(move |ip| (place, ip)))
+            .flat_map(|place| addresses(&four).into_iter().chain(addresses(&six)).map(move |ip| (place, ip)))
             .map(|(place, ip)| {
                 let to = SocketAddr::new(ip, 80);
                 (place, Shot { proto: Proto::Udp, from: None, from_port: None, to, tries: 1, wait_ms: 300 })
@@ -187,7 +187,7 @@ impl World {
         for (name, all, gateways) in
             [(&client, addresses(CLIENT), ["192.168.50.11", "fd00:50::11"]), (&remote, self::remote(), ["192.168.60.11", "fd00:60::11"])]
         {
-            let mut lines = String::new();
+            let mut text = String::new();
             for ip in all {
                 let gateway = ["192.168.50.1", "192.168.60.2", "fd00:50::1", "fd00:60::2"].contains(&ip.to_string().as_str());
                 let (bits, device) = match (ip.is_ipv4(), gateway) {
@@ -196,9 +196,9 @@ impl World {
                     (false, true) => (64, "eth0 nodad"),
                     (false, false) => (128, "lo nodad"),
                 };
-                lines.push_str(&format!("addr add {ip}/{bits} dev {device}\n"));
+                text.push_str(&format!("addr add {ip}/{bits} dev {device}\n"));
             }
-            batch(Some(name), &format!("{lines}link set eth0 up\nroute add default via {}\n", gateways[0]));
+            batch(Some(name), &format!("{text}link set eth0 up\nroute add default via {}\n", gateways[0]));
             batch6(name, &format!("route add default via {}\n", gateways[1]));
         }
     }
