@@ -190,10 +190,13 @@ impl<'a> Reader<'a, '_> {
             head::<Head<'a>>(item).is_none_or(|head| focus.is_asked(head.metadata.namespace(), head.metadata.name()))
         };
         let slices = |item: &Item<'a>| {
-            head::<Head<'a>>(item).is_none_or(|head| match head.metadata.label(SERVICE_NAME) {
-                Some(name) => focus.is_asked(head.metadata.namespace(), name),
-                // one that lost its label is worth a look beside the Service that it may have been of
-                None => focus.services.iter().any(|(namespace, _)| namespace == head.metadata.namespace()),
+            head::<Head<'a>>(item).is_none_or(|head| {
+                let (namespace, own) = (head.metadata.namespace(), head.metadata.name());
+                match head.metadata.label(SERVICE_NAME) {
+                    // one that lost its label, or has another's, is worth a look beside the Service whose name it has
+                    Some(name) => focus.is_asked(namespace, name) || focus.seems_meant(namespace, own),
+                    None => focus.services.iter().any(|(asked, _)| asked == namespace),
+                }
             })
         };
         self.objects.slices = self.some("endpointslices", slices);
@@ -215,13 +218,12 @@ impl<'a> Reader<'a, '_> {
         let Some(lot) = self.take("pods") else { return };
         let heads: Vec<Option<PodHead<'a>>> = lot.items.par_iter().map(head::<PodHead<'a>>).collect();
         let mut wanted: Vec<bool> = heads.par_iter().map(|head| head.as_ref().is_none_or(|head| focus.wants(head) || wider.wants(head))).collect();
-        for (namespace, selector) in &focus.selectors {
-            if !heads.iter().flatten().any(|head| head.metadata.namespace() == namespace && selects(selector, &head.metadata)) {
-                // near misses are told by the labels of the pods that are there
-                for (wanted, head) in wanted.iter_mut().zip(&heads) {
-                    *wanted |= head.as_ref().is_some_and(|head| head.metadata.namespace() == namespace);
-                }
-            }
+        let means_none = |(namespace, selector): &(String, BTreeMap<String, String>)| {
+            !heads.iter().flatten().any(|head| head.metadata.namespace() == namespace && selects(selector, &head.metadata))
+        };
+        if focus.selectors.iter().any(means_none) {
+            // what it nearly means is told by all the pods that are there
+            wanted.fill(true);
         }
         for node in focus.nodes {
             // one ordinary pod of each node stands for its clients
@@ -230,8 +232,12 @@ impl<'a> Reader<'a, '_> {
                 *wanted = true;
             }
         }
-        let items: Vec<_> = lot.items.into_iter().zip(wanted).filter_map(|(item, wanted)| wanted.then_some(item)).collect();
-        self.objects.pods = Some(self.build(&items));
+        let items: Vec<_> = lot.items.iter().zip(wanted).filter_map(|(item, wanted)| wanted.then_some(*item)).collect();
+        let pods = self.build(&items);
+        if pods.len() == heads.len() {
+            self.mark_whole("pods", lot.partial);
+        }
+        self.objects.pods = Some(pods);
     }
 
     /// Pods of service proxies and network plugins among the pods; none found is no proof that none runs.
@@ -267,7 +273,11 @@ impl<'a> Reader<'a, '_> {
     fn some<T: DeserializeOwned + Send>(&mut self, resource: &str, wanted: impl Fn(&Item<'a>) -> bool + Sync) -> Option<Vec<T>> {
         let lot = self.take(resource)?;
         let items: Vec<_> = lot.items.par_iter().filter(|item| wanted(item)).copied().collect();
-        Some(self.build(&items))
+        let built = self.build(&items);
+        if built.len() == lot.items.len() {
+            self.mark_whole(resource, lot.partial);
+        }
+        Some(built)
     }
 
     fn mark_whole(&mut self, resource: &str, partial: bool) {
@@ -296,6 +306,11 @@ impl<'a> Reader<'a, '_> {
 impl Focus<'_> {
     fn is_asked(&self, namespace: &str, name: &str) -> bool {
         self.services.iter().any(|(ns, n)| ns == namespace && n == name)
+    }
+
+    /// Whether a slice of this name was made for a Service that is asked for: `web-x1`.
+    fn seems_meant(&self, namespace: &str, slice: &str) -> bool {
+        self.services.iter().any(|(ns, name)| ns == namespace && slice.strip_prefix(name.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('-')))
     }
 
     fn note(&mut self, slice: &EndpointSlice) {
@@ -499,7 +514,7 @@ mod tests {
             ("pods.json", r#"[{"metadata":{"namespace":"x","name":"w","labels":{"app":"wbe"}}},{"metadata":{"namespace":"y","name":"z"}}]"#),
         ];
         let scope = Scope { objects: Wanted::Service { namespace: "x".into(), name: "web".into(), port: None }, ..Scope::default() };
-        assert_eq!(names(read_all(&files, &scope).0.pods.as_ref()), ["w"]);
+        assert_eq!(names(read_all(&files, &scope).0.pods.as_ref()), ["w", "z"]);
     }
 
     #[test]

@@ -120,7 +120,14 @@ fn one<'snap>(
         }
         issues::of_node(result, &mut report.issues);
     }
-    if results.is_empty() {
+    for node in query.nodes.iter().filter(|node| !snapshot.nodes.contains_key(*node)) {
+        if !report.gaps.iter().any(|gap| gap.node.as_ref() == Some(node)) {
+            let mut gap = Gap::new(Code::NodeNotCollected, Some(node), "this node was not read");
+            gap.lost = Some("what its rules do".into());
+            report.gaps.push(gap);
+        }
+    }
+    if results.is_empty() && query.nodes.is_empty() {
         api_only(&mut report);
     }
     incomplete_objects(&mut report, &subject, endpoints.as_ref(), &results);

@@ -179,9 +179,12 @@ fn untouched<'snap>(
         let fact = "a raw rule switches connection tracking off: no address is translated";
         return Cause::new(Code::NotrackOnPath, share, fact).at(hop.at).milder(Severity::Error);
     }
-    if let Some(hop) = nat.iter().find(|hop| in_service_chain(hop.chain)) {
-        let fact = format!("{} leads to no endpoint", nat.last().unwrap_or(hop).chain);
-        return Cause::new(Code::ChainGraphBroken, share, fact).at(nat.last().unwrap_or(hop).at);
+    if let Some((fact, at)) = fallen_through(node, path) {
+        return Cause::new(Code::ChainGraphBroken, share, fact).at(Some(at));
+    }
+    if let Some(hop) = nat.iter().rev().find(|hop| in_service_chain(hop.chain)) {
+        let fact = format!("{} leads to no endpoint", hop.chain);
+        return Cause::new(Code::ChainGraphBroken, share, fact).at(hop.at);
     }
     let rules = node.plane.rules(Family::of(path.info.to));
     let Some(loaded) = rules.rulesets.iter().find(|loaded| super::mode::serves(loaded)) else {
@@ -235,6 +238,23 @@ fn node_port_elsewhere<'snap>(loaded: &crate::dataplane::plane::Loaded<'snap>, p
 fn own_chain(service: &ServiceView<'_>, path: &PathResult<'_>) -> Option<String> {
     let port = path.port.as_ref()?;
     Some(service.port_name(port).chain(ChainKind::Svc, port.protocol))
+}
+
+/// A chain of the Service without a rule, and the line that leads there: what is sent into it comes back and goes on.
+fn fallen_through<'snap>(node: &NodeResult<'snap>, path: &PathResult<'snap>) -> Option<(String, Loc<'snap>)> {
+    let passed = || path.outcomes.iter().flat_map(|outcome| &outcome.hops).filter(|hop| in_service_chain(hop.chain));
+    node.plane.rules(Family::of(path.info.to)).rulesets.iter().find_map(|loaded| {
+        let nat = loaded.table("nat")?;
+        let rules = passed().filter_map(|hop| loaded.body_of("nat", hop.chain)).flat_map(|body| body.rules().flatten());
+        rules.into_iter().find_map(|rule| match rule.target {
+            Target::Jump(name) | Target::Goto(name)
+                if in_service_chain(name) && nat.chain(name).is_some_and(|chain| chain.is_empty()) =>
+            {
+                Some((format!("{name} has no rule: what is sent there comes back untranslated"), rule.at))
+            }
+            _ => None,
+        })
+    })
 }
 
 fn in_service_chain(chain: &str) -> bool {

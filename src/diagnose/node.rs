@@ -158,7 +158,9 @@ impl<'snap> Question<'_, 'snap> {
         let name = result.view.name;
         let gap = match result.mode.kind {
             ModeKind::Iptables(_) | ModeKind::None => return,
-            ModeKind::NotRead => Gap::new(Code::NodeNotCollected, Some(name), "no rules of this node were read"),
+            ModeKind::NotRead => {
+                failed(result, &[Family::V4, Family::V6]).unwrap_or_else(|| Gap::new(Code::NodeNotCollected, Some(name), "no rules of this node were read"))
+            }
             ModeKind::Nftables | ModeKind::Ipvs | ModeKind::Userspace => {
                 let mut gap = Gap::new(
                     Code::DataplaneNotModelled,
@@ -179,7 +181,8 @@ impl<'snap> Question<'_, 'snap> {
             let asked = result.paths.iter().any(|path| Family::of(path.info.to) == family);
             if asked && result.plane.rules(family).read == Read::No {
                 let [dump, ..] = dumps_of(family);
-                let mut gap = Gap::new(Code::NodeNotCollected, Some(result.view.name), format!("{dump} of this node was not read"));
+                let mut gap = failed(result, &[family])
+                    .unwrap_or_else(|| Gap::new(Code::NodeNotCollected, Some(result.view.name), format!("{dump} of this node was not read")));
                 gap.lost = Some(format!("paths to {} addresses", family.as_str()));
                 result.gaps.push(gap);
                 result.paths.retain(|path| Family::of(path.info.to) != family);
@@ -271,6 +274,18 @@ fn unserved_families(result: &mut NodeResult<'_>) {
 
 /// Chains that kube-proxy alone makes, in any table.
 const PROXY_CHAINS: [&str; 4] = ["KUBE-PROXY-CANARY", "KUBE-SERVICES", "KUBE-FORWARD", "KUBE-EXTERNAL-SERVICES"];
+
+/// The command whose failure leaves these families without rules.
+fn failed(result: &NodeResult<'_>, families: &[Family]) -> Option<Gap> {
+    let dumps = &result.plane.dumps.dumps;
+    families.iter().flat_map(|family| dumps_of(*family)).find_map(|name| {
+        let dump = dumps.get(name)?;
+        let exit = dump.exit.filter(|exit| *exit != 0)?;
+        let said = dump.stderr.lines().next().unwrap_or_default();
+        let summary = format!("{name} ended with status {exit}{}{said}", if said.is_empty() { "" } else { ": " });
+        Some(Gap::new(Code::ToolMissingOrCrashed, Some(result.view.name), summary))
+    })
+}
 
 /// A client that stands in the source ranges is of use where they are looked at.
 fn is_of_use(spec: &PathSpec<'_>, view: &ServiceView<'_>) -> bool {

@@ -17,6 +17,8 @@ pub(crate) type Files = BTreeMap<String, Vec<u8>>;
 pub(crate) struct DumpChange {
     /// The file, as `node-a/iptables-save.txt`; `node-a/again/iptables-save.txt`.
     file: String,
+    /// Only lines below `*table`, the first of this name, change.
+    table: Option<String>,
     /// Lines that contain this go.
     delete: Option<String>,
     /// In every line the first text becomes the second.
@@ -107,7 +109,15 @@ impl DumpChange {
             return text.clone();
         }
         let mut out = String::new();
+        let mut table = String::new();
         for line in text.split_inclusive('\n') {
+            if let Some(name) = line.strip_prefix('*') {
+                name.trim_end().clone_into(&mut table);
+            }
+            if self.table.as_ref().is_some_and(|wanted| *wanted != table) {
+                out += line;
+                continue;
+            }
             let has = |wanted: &Option<String>| wanted.as_deref().is_some_and(|wanted| line.contains(wanted));
             let insert = |out: &mut String| self.insert.iter().for_each(|line| *out += &format!("{line}\n"));
             if has(&self.delete) {
