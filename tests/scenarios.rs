@@ -14,7 +14,7 @@ use runner::{Scenario, all};
 
 /// Codes that no scenario shows yet. Nothing is added here but with the reason beside it.
 const WITHOUT_SCENARIO: &[&str] = &[
-    "nodeport-address-not-served",
+
 ];
 
 #[test]
