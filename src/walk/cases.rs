@@ -294,3 +294,22 @@ fn what_is_cut_is_never_certain() {
     let plane = Plane::new("n", &dumps, &[]);
     assert!(walk(&plane, &packet(POD, VIP)).iter().all(|o| o.disposition == Disposition::Indeterminate || o.when.is_some()));
 }
+
+#[test]
+fn what_acts_beside_the_rules_takes_the_certainty() {
+    let rules = dump(&[("nat", "-A PREROUTING -d 10.96.0.1/32 -p tcp -j DNAT --to-destination 10.244.2.5:8080")]);
+    let ends = |interface: &str, link: &str| -> Vec<String> {
+        let mut dumps = node(rules.clone(), Completeness::Whole);
+        let link = format!(r#"[{{"ifindex":9,"ifname":"{interface}","flags":["UP"]{link}}}]"#);
+        dumps.dumps.insert("ip-link".into(), Dump { text: link, exit: Some(0), ..Dump::default() });
+        let plane = Plane::new("n", &dumps, &[]);
+        walk(&plane, &packet(POD, VIP))
+            .iter()
+            .map(|outcome| format!("{} {}", words(outcome), outcome.depends_on.len()))
+            .collect()
+    };
+    let unsure = ["indeterminate 1", "[if nothing acts beside the rules] delivered 10.244.2.5:8080 1"];
+    assert_eq!(ends("cilium_host", ""), unsure);
+    assert_eq!(ends("eth0", r#","xdp":{"mode":2,"prog":{"id":12}}"#), unsure);
+    assert_eq!(ends("eth7", r#","xdp":{"mode":2,"prog":{"id":12}}"#), ["delivered 10.244.2.5:8080 0"]);
+}

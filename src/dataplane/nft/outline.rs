@@ -111,6 +111,11 @@ pub fn base_chains(dumps: &NodeDumps, family: Family) -> Vec<NftBase<'_>> {
 #[must_use]
 pub fn early_chains(dumps: &NodeDumps) -> Vec<EarlyBase<'_>> {
     let mut found = Vec::new();
+    // Few nodes have one, and a ruleset may be long.
+    let early = ["hook ingress", "hook egress", "table bridge"];
+    if !read_dump(dumps, "nft-ruleset").is_some_and(|(_, dump)| early.iter().any(|words| dump.text.contains(words))) {
+        return found;
+    }
     for_each_base(dumps, |name, table, base, chain| {
         let bridged = table.family() == "bridge";
         if !bridged && !["ingress", "egress"].contains(&base.hook) {
@@ -158,9 +163,8 @@ fn for_each_base<'snap>(
 /// Whether iptables-nft made a table. nft says so, on stderr or (from 1.0.9 on) among the rules; without that word
 /// it is one if it looks like one and `iptables-save` shows a table of that name.
 fn is_managed(table: &Table<'_>, dump: &Dump, dumps: &NodeDumps) -> bool {
-    let warning = format!("table {} is managed by iptables-nft", table.title);
-    if dump.stderr.contains(&warning) || dump.text.lines().any(|line| line.starts_with('#') && line.contains(&warning))
-    {
+    let warning = format!("# Warning: table {} is managed by iptables-nft", table.title);
+    if dump.stderr.contains(&warning) || dump.text.contains(&warning) {
         return true;
     }
     let saves = match table.family() {
