@@ -197,8 +197,9 @@ fn refuse_mixtures(input: &InputArgs, nodes: &NodeArgs, pod: &PodArgs, sampling:
             ));
         }
     }
-    if input.local && chosen.contains(&true) {
-        return Err(Error::usage_help("`--local` reads this machine alone, no other node can be chosen", "leave out `--local`"));
+    if input.local && (nodes.node.len() > 1 || nodes.node_selector.is_some() || nodes.all_nodes) {
+        let help = "leave out `--local`, or say with one `--node` which node this machine is";
+        return Err(Error::usage_help("`--local` reads this machine alone, no other node can be chosen", help));
     }
     if input.local && pod.via != ViaArg::Pod {
         return Err(Error::usage_help("`--local` reads this machine itself, `--via` has no say", "leave out `--via`"));

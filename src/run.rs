@@ -190,8 +190,9 @@ fn without_node_gaps(mut snapshot: Snapshot) -> Snapshot {
 }
 
 fn dry_run(asked: Option<&Asked>, collect: &CollectConfig) -> Result<Answer> {
+    // an address that no Service has: only the choice of nodes is left to be made
     let anything = Asked {
-        target: Target::Node { node: String::new(), port: 0, protocol: None },
+        target: Target::Address { ip: std::net::Ipv4Addr::UNSPECIFIED.into(), port: None, protocol: None },
         target_text: String::new(),
         from: None,
         from_text: None,

@@ -54,6 +54,9 @@ fn means() {
     let pod = live("web --profile sysadmin --image x --image-pull-secret s --pod-namespace p").pod;
     assert_eq!((pod.profile, pod.image.as_deref(), pod.pull_secret.as_deref()), (Profile::Sysadmin, Some("x"), Some("s")));
     assert_eq!(pod.namespace(), "p");
+    assert_eq!(live("web --local --node a").nodes.which, WhichNodes::Named(vec!["a".into()]), "its name in the cluster");
+    refused("web --local --node a,b", "`--local` reads this machine alone, no other node can be chosen");
+    refused("web --local --all-nodes", "`--local` reads this machine alone, no other node can be chosen");
     refused("web --local --via api", "`--local` reads this machine itself, `--via` has no say");
 }
 
