@@ -222,7 +222,11 @@ fn rows<'r>(page: &Page, trace: &'r Trace) -> Vec<Line<'r>> {
                 if hop.table.is_empty() && group.routes == Routes::Own {
                     continue;
                 }
-                if let Some(line) = hop_line(page, hop, group.hops.get(at + 1), Some(group.outcome)) {
+                if let Some(mut line) = hop_line(page, hop, group.hops.get(at + 1), Some(group.outcome)) {
+                    let common = parted.after.iter().all(|other| other.hops.iter().any(|own| key(own) == key(hop)));
+                    if !common {
+                        line.text = format!("{}: {}", whose(group), line.text);
+                    }
                     lines.push(line);
                 }
             }
@@ -235,10 +239,7 @@ fn rows<'r>(page: &Page, trace: &'r Trace) -> Vec<Line<'r>> {
 
 /// The hops of one group of ways after the last rewrite, where they differ from the main group's.
 fn other_end<'r>(main: &After<'r>, group: &After<'r>, lines: &mut Vec<Line<'r>>) {
-    let whose = match group.count {
-        1 => group.outcome.destination.clone().unwrap_or_else(|| "one way".into()),
-        count => format!("{count} of the ways"),
-    };
+    let whose = whose(group);
     let known: HashSet<(&str, &str, Option<u32>)> = main.hops.iter().map(key).collect();
     let mut own = group.hops.iter().filter(|hop| !known.contains(&key(hop)) && !is_passage(hop)).peekable();
     if own.peek().is_none() {
@@ -253,6 +254,14 @@ fn other_end<'r>(main: &After<'r>, group: &After<'r>, lines: &mut Vec<Line<'r>>)
             text: format!("{whose}: {what}"),
             at: (hop.dump.as_deref(), hop.line),
         });
+    }
+}
+
+/// Which ways a line is of, where it is not of all.
+fn whose(group: &After<'_>) -> String {
+    match group.count {
+        1 => group.outcome.destination.clone().unwrap_or_else(|| "one way".into()),
+        count => format!("{count} ways"),
     }
 }
 
@@ -389,7 +398,7 @@ const fn lost(disposition: Disposition) -> &'static str {
 }
 
 /// Where a way ends, in a table: pods stand in the header, the node is enough.
-fn short_ending(page: &Page, outcome: &Outcome) -> String {
+pub(super) fn short_ending(page: &Page, outcome: &Outcome) -> String {
     let mut short = outcome.clone();
     short.hops.clear();
     if let (Some(node), Some(is)) = (&outcome.destination_node, &mut short.destination_is) {

@@ -337,7 +337,7 @@ fn describe(page: &Page, trace: &Trace) -> String {
         [] => "nothing is known of it".into(),
         [only] => {
             let why = trace.expected.as_ref().filter(|_| !reaches(only));
-            why.map_or_else(|| hops::ending(page, only), |why| promised(why))
+            why.map_or_else(|| hops::short_ending(page, only), |why| promised(why))
         }
         many => {
             let arriving = many.iter().filter(|outcome| reaches(outcome)).count();
