@@ -9,7 +9,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use k8s_openapi::api::batch::v1::Job;
-use k8s_openapi::api::core::v1::{Node, Service};
+use k8s_openapi::api::core::v1::{Node, Pod, Service};
 use kube::api::{Api, DynamicObject, ListParams};
 use kube::core::{ApiResource, GroupVersionKind};
 use serde_json::Value;
@@ -116,6 +116,13 @@ impl Cluster {
     pub(crate) fn nodes(&self) -> Vec<Node> {
         let api: Api<Node> = Api::all(self.client.clone());
         self.runtime.block_on(api.list(&ListParams::default())).unwrap().items
+    }
+
+    /// Whether kube-proxy runs in pods that `--via kube-proxy` finds.
+    pub(crate) fn has_proxy_pods(&self) -> bool {
+        let api: Api<Pod> = Api::namespaced(self.client.clone(), "kube-system");
+        let list = self.runtime.block_on(api.list(&ListParams::default().labels("k8s-app=kube-proxy")));
+        !list.unwrap().items.is_empty()
     }
 
     /// Every Service as namespace and name.
