@@ -3,8 +3,9 @@
 
 use std::path::{Path, PathBuf};
 
+use data_encoding::BASE64;
 use hyper_util::client::proxy::matcher::Matcher;
-use kube::config::{Kubeconfig, KubeConfigOptions};
+use kube::config::{Cluster, ExecAuthCluster, Kubeconfig};
 use kube::{Client, Config};
 
 use super::config::KubeOptions;
@@ -32,37 +33,21 @@ pub async fn connect(options: &KubeOptions) -> Result<Client> {
 }
 
 /// The configuration behind the client.
+#[expect(clippy::unused_async, reason = "the file system may one day be read without blocking")]
 async fn configuration(options: &KubeOptions) -> Result<Config> {
-    let choice = KubeConfigOptions {
-        context: options.context.clone(),
-        cluster: options.cluster.clone(),
-        user: options.user.clone(),
-    };
-    let named = choice.context.is_some() || choice.cluster.is_some() || choice.user.is_some();
+    let named = options.context.is_some() || options.cluster.is_some() || options.user.is_some();
     let mut config = match merged(&sources(options))? {
-        Some((kubeconfig, files)) => {
-            let proxy = proxy_of(&kubeconfig, options);
-            if kubeconfig.current_context.as_deref().is_none_or(str::is_empty) && options.context.is_none() {
-                return Err(refused(format!("no current context in {files}")));
-            }
-            let mut config = Config::from_custom_kubeconfig(kubeconfig, &choice)
-                .await
-                .map_err(|error| refused(format!("{}, in {files}", chain(&error))))?;
-            config.proxy_url = proxied(proxy, &config)?;
-            config
-        }
+        Some((kubeconfig, files)) => chosen(kubeconfig, options).map_err(|why| refused(format!("{why}, in {files}")))?,
         None if options.kubeconfig.is_some() => {
             let file = options.kubeconfig.as_deref().unwrap_or(Path::new("")).display();
             return Err(refused(format!("`{file}` does not exist, or is empty")));
         }
         None if named => return Err(refused("there is no kubeconfig, so no context, cluster or user in it")),
-        None => {
-            let mut config =
-                Config::incluster().map_err(|_| refused("there is no kubeconfig, and this is not a pod of a cluster"))?;
-            config.proxy_url = proxied(None, &config)?;
-            config
-        }
+        None => Config::incluster().map_err(|_| refused("there is no kubeconfig, and this is not a pod of a cluster"))?,
     };
+    if config.proxy_url.is_none() {
+        config.proxy_url = environment_proxy(&Matcher::from_env(), &config.cluster_url);
+    }
     if let Some(user) = &options.impersonate {
         config.auth_info.impersonate = Some(user.clone());
     }
@@ -106,24 +91,59 @@ fn merged(files: &[PathBuf]) -> Result<Option<(Kubeconfig, String)>> {
     Ok(whole.filter(filled).map(|kubeconfig| (kubeconfig, names.join(", "))))
 }
 
-/// `proxy-url` of the cluster that will be used.
-fn proxy_of(kubeconfig: &Kubeconfig, options: &KubeOptions) -> Option<String> {
-    let context = options.context.as_ref().or(kubeconfig.current_context.as_ref())?;
-    let cluster = match &options.cluster {
-        Some(name) => name.clone(),
-        None => kubeconfig.contexts.iter().find(|c| &c.name == context)?.context.as_ref()?.cluster.clone(),
-    };
-    let cluster = kubeconfig.clusters.iter().find(|c| c.name == cluster)?;
-    cluster.cluster.as_ref()?.proxy_url.clone().filter(|url| !url.is_empty())
+/// The context, its cluster and its user as one configuration. kube 5.0 does the same and asks NO_PROXY about the
+/// proxy instead of about the server, and fails on an empty item in it; so it is done here.
+fn chosen(mut kubeconfig: Kubeconfig, options: &KubeOptions) -> Result<Config, String> {
+    let name = options.context.as_ref().or(kubeconfig.current_context.as_ref()).filter(|name| !name.is_empty());
+    let name = name.ok_or("there is no current context")?;
+    let context = kubeconfig.contexts.iter().find(|context| context.name == *name).and_then(|context| context.context.clone());
+    let context = context.ok_or_else(|| format!("there is no context `{name}`"))?;
+    let name = options.cluster.as_ref().unwrap_or(&context.cluster);
+    let cluster = kubeconfig.clusters.iter().find(|cluster| cluster.name == *name).and_then(|cluster| cluster.cluster.clone());
+    let cluster = cluster.ok_or_else(|| format!("there is no cluster `{name}`"))?;
+    let server = cluster.server.as_deref().ok_or_else(|| format!("cluster `{name}` has no server"))?;
+    let mut config = Config::new(server.parse().map_err(|_| format!("server `{server}` is not a URL"))?);
+    // client-go takes a user that is not there for one without credentials
+    let user = options.user.as_ref().or(context.user.as_ref());
+    let found = user.and_then(|name| kubeconfig.auth_infos.iter_mut().find(|user| user.name == *name));
+    config.auth_info = found.and_then(|user| user.auth_info.take()).unwrap_or_default();
+    if let Some(exec) = config.auth_info.exec.as_mut().filter(|exec| exec.provide_cluster_info) {
+        exec.cluster = Some(ExecAuthCluster::try_from(&cluster).map_err(|error| chain(&error))?);
+    }
+    config.root_cert = authority(&cluster)?;
+    config.accept_invalid_certs = cluster.insecure_skip_tls_verify.unwrap_or(false);
+    config.disable_compression = cluster.disable_compression.unwrap_or(false);
+    config.tls_server_name = cluster.tls_server_name;
+    config.default_namespace = context.namespace.filter(|name| !name.is_empty()).unwrap_or_else(|| "default".into());
+    if let Some(url) = cluster.proxy_url.filter(|url| !url.is_empty()) {
+        config.proxy_url = Some(url.parse().map_err(|_| format!("proxy-url `{url}` is not a URL"))?);
+    }
+    Ok(config)
 }
 
-/// The proxy to use: the kubeconfig's own, else that of the environment unless NO_PROXY names the API server.
-/// kube 5.0 asks NO_PROXY about the proxy instead of about the server, so it is done here.
-fn proxied(own: Option<String>, config: &Config) -> Result<Option<http::Uri>> {
-    if let Some(url) = own {
-        return url.parse().map(Some).map_err(|_| refused(format!("proxy-url `{url}` is not a URL")));
-    }
-    Ok(environment_proxy(&Matcher::from_env(), &config.cluster_url))
+/// The certificates that the server's may be signed by; data before file, as in client-go.
+fn authority(cluster: &Cluster) -> Result<Option<Vec<Vec<u8>>>, String> {
+    let pem = match (&cluster.certificate_authority_data, &cluster.certificate_authority) {
+        (Some(data), _) if !data.is_empty() => {
+            let data: String = data.split_whitespace().collect();
+            BASE64.decode(data.as_bytes()).map_err(|error| format!("certificate-authority-data: {error}"))?
+        }
+        (_, Some(file)) if !file.is_empty() => std::fs::read(file).map_err(|error| format!("certificate-authority `{file}`: {error}"))?,
+        _ => return Ok(None),
+    };
+    certificates(&String::from_utf8_lossy(&pem)).map(Some)
+}
+
+/// The `CERTIFICATE` blocks of a PEM text (RFC 7468).
+fn certificates(pem: &str) -> Result<Vec<Vec<u8>>, String> {
+    let blocks = pem.split("-----BEGIN CERTIFICATE-----").skip(1);
+    let decoded = blocks.map(|block| {
+        let body = block.split_once("-----END CERTIFICATE-----").ok_or("a certificate has no end")?.0;
+        let body: String = body.split_whitespace().collect();
+        BASE64.decode(body.as_bytes()).map_err(|error| format!("a certificate is not base64: {error}"))
+    });
+    let decoded: Vec<_> = decoded.collect::<Result<_, String>>()?;
+    if decoded.is_empty() { Err("the certificate authority holds no certificate".into()) } else { Ok(decoded) }
 }
 
 /// What the environment's variables say for this server. golang's net/http leaves the loopback out.
@@ -237,9 +257,20 @@ mod tests {
         fails(&configuration(&unknown).await.unwrap_err(), "nope");
         fails(&configuration(&with(folder.path().join("gone"))).await.unwrap_err(), "does not exist");
         fails(&configuration(&with(file(&folder, "none", &kubeconfig(&["a"], None)))).await.unwrap_err(), "no current context");
+        let mut odd = kubeconfig(&["a"], Some("a"));
+        odd["clusters"][0]["cluster"]["certificate-authority-data"] = json!("bm90aGluZw==");
+        fails(&configuration(&with(file(&folder, "odd", &odd))).await.unwrap_err(), "holds no certificate");
         let rubbish = folder.path().join("rubbish");
         std::fs::write(&rubbish, "\u{0}{[").unwrap();
         fails(&configuration(&with(rubbish)).await.unwrap_err(), "rubbish");
+    }
+
+    #[test]
+    fn certificates_of_a_pem_text() {
+        let pem = "text\n-----BEGIN CERTIFICATE-----\nAQID\nBA==\n-----END CERTIFICATE-----\n-----BEGIN CERTIFICATE-----\nBQ==\n-----END CERTIFICATE-----\n";
+        assert_eq!(certificates(pem).unwrap(), [vec![1, 2, 3, 4], vec![5]]);
+        assert!(certificates("-----BEGIN CERTIFICATE-----\nAQID").is_err());
+        assert!(certificates("-----BEGIN CERTIFICATE-----\n!!\n-----END CERTIFICATE-----").is_err());
     }
 
     #[track_caller]

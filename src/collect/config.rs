@@ -30,6 +30,18 @@ pub struct CollectConfig {
     pub say: Say,
 }
 
+impl CollectConfig {
+    /// The same with `--request-timeout` as the limit of every request.
+    #[must_use]
+    pub fn limited(&self) -> Self {
+        let mut config = self.clone();
+        if let Some(limit) = config.kube.request_timeout {
+            config.limits.request = limit;
+        }
+        config
+    }
+}
+
 /// kubectl's connection flags, with kubectl's meanings.
 #[derive(Debug, Clone, Default)]
 pub struct KubeOptions {

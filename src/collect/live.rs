@@ -16,6 +16,7 @@ use super::snapshot::{Objects, Snapshot};
 pub use super::sweep::Cleaned;
 use super::{allow, companions, debug_pod, image, local, rights, sweep};
 use crate::query::Query;
+use crate::report::{Code, Gap};
 use crate::{Error, Result};
 
 /// So many nodes are read at a time.
@@ -29,11 +30,19 @@ const REREAD: usize = 2;
 /// # Errors
 /// No connection, or a client or node that does not exist; `Interrupted` on a signal, when all is removed.
 pub async fn collect(config: &CollectConfig, query: &Query) -> Result<Snapshot> {
+    let config = &config.limited();
+    match from_cluster(config, query).await {
+        Err(Error::Kubeconfig { message } | Error::Api { message, .. }) if config.via == Via::Local => alone(config, &message).await,
+        other => other,
+    }
+}
+
+async fn from_cluster(config: &CollectConfig, query: &Query) -> Result<Snapshot> {
     let began = now();
     let client = connect(&config.kube).await?;
-    let reader = Reader::new(client.clone(), request_limit(config));
+    let reader = Reader::new(client.clone(), config.limits.request);
     let (denied, found) = tokio::join!(
-        rights::missing(&client, config.via, config.pod.namespace(), request_limit(config)),
+        rights::missing(&client, config.via, config.pod.namespace(), config.limits.request),
         api::read(&reader, config, query),
     );
     let mut found = found?;
@@ -51,9 +60,40 @@ pub async fn collect(config: &CollectConfig, query: &Query) -> Result<Snapshot> 
         // no pod is made for nothing
         nodes.clear();
     }
-    let rows: Vec<Row> = TABLE.iter().filter(|row| row.when == When::Always).copied().collect();
+    let rows = always();
     let services = found.services.clone();
     finish(config, &reader, found, &services, (&nodes, &namespace), &rows, began).await
+}
+
+/// This very node without a cluster to ask: its rules are walked and compared with nothing.
+async fn alone(config: &CollectConfig, why: &str) -> Result<Snapshot> {
+    let began = now();
+    let host = match &config.nodes.which {
+        WhichNodes::Named(names) => names.first().cloned(),
+        WhichNodes::One | WhichNodes::Selector(_) | WhichNodes::All => None,
+    };
+    let host = host.unwrap_or_else(local::host_name);
+    config.say.line(format!("no objects: {why}"));
+    let read = node::read_here(config, &host, &always()).await;
+    let mut gaps = vec![Gap {
+        lost: Some("what Kubernetes promises: the rules are walked, and compared with nothing".into()),
+        help: Some("give a --kubeconfig that works".into()),
+        ..Gap::new(Code::ApiOnlyVerdict, None, format!("no objects were read: {why}"))
+    }];
+    gaps.extend(read.gaps);
+    Ok(Snapshot {
+        nodes: read.dumps.into_iter().map(|dumps| (host.clone(), dumps)).collect(),
+        gaps,
+        from: Some(began),
+        to: Some(now()),
+        nodes_why: Some("this very node".into()),
+        ..Snapshot::default()
+    })
+}
+
+/// The rows that an answer needs.
+fn always() -> Vec<Row> {
+    TABLE.iter().filter(|row| row.when == When::Always).copied().collect()
 }
 
 /// Reads everything for a bundle: all Services with what belongs to them, in one namespace or (`None`) in all.
@@ -61,11 +101,12 @@ pub async fn collect(config: &CollectConfig, query: &Query) -> Result<Snapshot> 
 /// # Errors
 /// As of [`collect`].
 pub async fn collect_all(config: &CollectConfig, namespace: Option<&str>) -> Result<Snapshot> {
+    let config = &config.limited();
     let began = now();
     let client = connect(&config.kube).await?;
-    let reader = Reader::new(client.clone(), request_limit(config));
+    let reader = Reader::new(client.clone(), config.limits.request);
     let (denied, found) = tokio::join!(
-        rights::missing(&client, config.via, config.pod.namespace(), request_limit(config)),
+        rights::missing(&client, config.via, config.pod.namespace(), config.limits.request),
         api::everything(&reader, config, namespace),
     );
     let mut found = found?;
@@ -105,6 +146,7 @@ pub async fn settle(config: &CollectConfig, query: &Query, snapshot: &mut Snapsh
 /// # Errors
 /// No connection, or the Jobs may not be listed.
 pub async fn cleanup(config: &CollectConfig) -> Result<Cleaned> {
+    let config = &config.limited();
     let client = connect(&config.kube).await?;
     sweep::all(&client, &config.limits, config.pod.namespace()).await
 }
@@ -114,8 +156,9 @@ pub async fn cleanup(config: &CollectConfig) -> Result<Cleaned> {
 /// # Errors
 /// As of [`collect`].
 pub async fn manifest(config: &CollectConfig, query: &Query) -> Result<String> {
+    let config = &config.limited();
     let client = connect(&config.kube).await?;
-    let reader = Reader::new(client, request_limit(config));
+    let reader = Reader::new(client, config.limits.request);
     let mut found = api::read(&reader, config, query).await?;
     companions::read(&reader, &mut found.objects, &query.namespace, &found.chosen.nodes).await;
     let privilege = Privilege::first(config.pod.profile);
@@ -200,7 +243,7 @@ async fn finish(
     Ok(snapshot)
 }
 
-type Reads = (Vec<(String, NodeRead)>, Vec<crate::report::Gap>);
+type Reads = (Vec<(String, NodeRead)>, Vec<Gap>);
 
 /// Reads nodes side by side; what was made is removed whatever happens.
 async fn read_nodes(config: &CollectConfig, client: &Client, objects: &Objects, nodes: &[String], rows: &[Row]) -> Result<Reads> {
@@ -235,10 +278,6 @@ fn leaves_nothing(found: &Found) -> bool {
         Some(spec.type_.as_deref() == Some("ExternalName") || spec.cluster_ip.as_deref() == Some("None"))
     });
     kinds.next() == Some(true) && kinds.all(|nothing| nothing)
-}
-
-fn request_limit(config: &CollectConfig) -> std::time::Duration {
-    config.kube.request_timeout.unwrap_or(config.limits.request)
 }
 
 fn now() -> String {

@@ -53,11 +53,16 @@ pub async fn read(way: Way<'_>, node: &str) -> NodeRead {
     match way.config.via {
         Via::DebugPod => by_debug_pod(way, node).await,
         Via::KubeProxy => by_kube_proxy(way, node).await,
-        Via::Local => match super::local::read(way.rows, way.config.limits.node).await {
-            Ok(reading) => of(judge(node, reading)),
-            Err(error) => NodeRead::nothing(Gap::new(Code::ToolMissingOrCrashed, Some(node), error.to_string())),
-        },
+        Via::Local => read_here(way.config, node, way.rows).await,
         Via::ApiOnly => NodeRead::default(),
+    }
+}
+
+/// Reads this very node.
+pub async fn read_here(config: &CollectConfig, node: &str, rows: &[Row]) -> NodeRead {
+    match super::local::read(rows, config.limits.node).await {
+        Ok(reading) => of(judge(node, reading)),
+        Err(error) => NodeRead::nothing(Gap::new(Code::ToolMissingOrCrashed, Some(node), error.to_string())),
     }
 }
 
