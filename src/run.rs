@@ -141,7 +141,7 @@ fn trace(asked: &Asked, input: Input, sampling: Sampling, output: &Output) -> Re
 
 /// Collects, analyzes, and looks again at what differs if that was asked for.
 async fn live(asked: &Asked, collect: CollectConfig, sampling: Sampling) -> Result<Report> {
-    let query = asked.query(&collect::namespace(&collect.kube).await?);
+    let query = asked.query(&collect::namespace(&collect)?);
     let mut snapshot = collect::collect(&collect, &query).await?;
     let report = crate::analyze(&snapshot, &query)?;
     let nodes = report.differing_nodes();
@@ -164,7 +164,7 @@ fn objects_for(asked: &Asked, objects: ObjectsFrom) -> Result<(Snapshot, Query)>
         ObjectsFrom::Api(collect) => {
             let query = |namespace: &str| Query { nodes: Vec::new(), ..asked.query(namespace) };
             let read = wait(async {
-                let query = query(&collect::namespace(&collect.kube).await?);
+                let query = query(&collect::namespace(&collect)?);
                 Ok((collect::collect(&collect, &query).await?, query))
             });
             match read {
@@ -200,7 +200,7 @@ fn dry_run(asked: Option<&Asked>, collect: &CollectConfig) -> Result<Answer> {
         nodes: Vec::new(),
     };
     let text = wait(async {
-        let namespace = collect::namespace(&collect.kube).await?;
+        let namespace = collect::namespace(&collect)?;
         collect::manifest(collect, &asked.unwrap_or(&anything).query(&namespace)).await
     })?;
     Ok(Answer::text(text))
@@ -209,7 +209,7 @@ fn dry_run(asked: Option<&Asked>, collect: &CollectConfig) -> Result<Answer> {
 fn make_bundle(asked: Option<&Asked>, reach: Reach, collect: CollectConfig, to: &Path) -> Result<Answer> {
     let collect = told(collect);
     let snapshot = wait(async {
-        let namespace = collect::namespace(&collect.kube).await?;
+        let namespace = collect::namespace(&collect)?;
         match (asked, reach) {
             (Some(asked), _) => collect::collect(&collect, &asked.query(&namespace)).await,
             (None, Reach::Namespace) => collect::collect_all(&collect, Some(&namespace)).await,

@@ -8,33 +8,49 @@ use hyper_util::client::proxy::matcher::Matcher;
 use kube::config::{Cluster, ExecAuthCluster, Kubeconfig};
 use kube::{Client, Config};
 
-use super::config::KubeOptions;
+use super::config::{CollectConfig, KubeOptions, Via};
 use crate::{Error, Result};
 
 /// The namespace of names without one: `--namespace`, else the context's, else `default`.
 ///
 /// # Errors
+/// When there is no usable kubeconfig; reading this very node does without.
+pub fn namespace(config: &CollectConfig) -> Result<String> {
+    match namespace_of(&config.kube) {
+        Err(_) if config.via == Via::Local => Ok("default".into()),
+        other => other,
+    }
+}
+
+/// The same for who only asks the API.
+///
+/// # Errors
 /// When there is no usable kubeconfig.
-pub async fn namespace(options: &KubeOptions) -> Result<String> {
+pub fn namespace_of(options: &KubeOptions) -> Result<String> {
     match &options.namespace {
         Some(name) => Ok(name.clone()),
-        None => Ok(configuration(options).await?.default_namespace),
+        None => Ok(configuration(options)?.default_namespace),
     }
 }
 
 /// A client for the cluster that `options` lead to.
 ///
 /// # Errors
-/// When there is no usable kubeconfig, or its credentials cannot be read.
+/// When there is no usable kubeconfig, or its credentials cannot be had.
 pub async fn connect(options: &KubeOptions) -> Result<Client> {
-    let config = configuration(options).await?;
+    let config = configuration(options)?;
     let url = config.cluster_url.to_string();
-    Client::try_from(config).map_err(|error| refused(format!("{url}: {}", chain(&error))))
+    // a plugin for credentials is a program that is waited for
+    let made = tokio::task::spawn_blocking(move || Client::try_from(config)).await;
+    match made {
+        Ok(Ok(client)) => Ok(client),
+        Ok(Err(error)) => Err(refused(format!("{url}: {}", chain(&error)))),
+        Err(error) => Err(refused(format!("{url}: {error}"))),
+    }
 }
 
 /// The configuration behind the client.
-#[expect(clippy::unused_async, reason = "the file system may one day be read without blocking")]
-async fn configuration(options: &KubeOptions) -> Result<Config> {
+fn configuration(options: &KubeOptions) -> Result<Config> {
     let named = options.context.is_some() || options.cluster.is_some() || options.user.is_some();
     let mut config = match merged(&sources(options))? {
         Some((kubeconfig, files)) => chosen(kubeconfig, options).map_err(|why| refused(format!("{why}, in {files}")))?,
@@ -221,25 +237,29 @@ mod tests {
         assert!(names.contains("first") && names.contains("second") && !names.contains("not-there"));
     }
 
-    #[tokio::test]
-    async fn context_namespace_and_impersonation() {
+    #[test]
+    fn context_namespace_and_impersonation() {
         let folder = tempfile::tempdir().unwrap();
         let path = file(&folder, "config", &kubeconfig(&["a", "b"], Some("a")));
         let options = KubeOptions { kubeconfig: Some(path), ..KubeOptions::default() };
-        assert_eq!(namespace(&options).await.unwrap(), "of-a");
+        let with = |kube: &KubeOptions| CollectConfig { kube: kube.clone(), ..CollectConfig::default() };
+        assert_eq!(namespace(&with(&options)).unwrap(), "of-a");
         let other = KubeOptions {
             context: Some("b".into()),
             impersonate: Some("alice".into()),
             impersonate_groups: vec!["ops".into()],
             ..options.clone()
         };
-        let config = configuration(&other).await.unwrap();
+        let config = configuration(&other).unwrap();
         assert_eq!((config.cluster_url.host(), config.default_namespace.as_str()), (Some("b.example"), "of-b"));
         assert_eq!(config.auth_info.impersonate.as_deref(), Some("alice"));
         assert_eq!(config.auth_info.impersonate_groups, Some(vec!["ops".to_owned()]));
         assert!(!config.default_retry);
         let named = KubeOptions { namespace: Some("shop".into()), ..options };
-        assert_eq!(namespace(&named).await.unwrap(), "shop");
+        assert_eq!(namespace(&with(&named)).unwrap(), "shop");
+        let gone = KubeOptions { kubeconfig: Some(folder.path().join("gone")), ..KubeOptions::default() };
+        assert!(namespace(&with(&gone)).is_err());
+        assert_eq!(namespace(&CollectConfig { via: Via::Local, ..with(&gone) }).unwrap(), "default");
     }
 
     #[track_caller]
@@ -248,21 +268,21 @@ mod tests {
         assert!(error.to_string().contains(word), "{error}");
     }
 
-    #[tokio::test]
-    async fn what_is_wrong_with_a_kubeconfig_is_said() {
+    #[test]
+    fn what_is_wrong_with_a_kubeconfig_is_said() {
         let folder = tempfile::tempdir().unwrap();
         let with = |path: PathBuf| KubeOptions { kubeconfig: Some(path), ..KubeOptions::default() };
         let good = file(&folder, "good", &kubeconfig(&["a"], Some("a")));
         let unknown = KubeOptions { context: Some("nope".into()), ..with(good) };
-        fails(&configuration(&unknown).await.unwrap_err(), "nope");
-        fails(&configuration(&with(folder.path().join("gone"))).await.unwrap_err(), "does not exist");
-        fails(&configuration(&with(file(&folder, "none", &kubeconfig(&["a"], None)))).await.unwrap_err(), "no current context");
+        fails(&configuration(&unknown).unwrap_err(), "nope");
+        fails(&configuration(&with(folder.path().join("gone"))).unwrap_err(), "does not exist");
+        fails(&configuration(&with(file(&folder, "none", &kubeconfig(&["a"], None)))).unwrap_err(), "no current context");
         let mut odd = kubeconfig(&["a"], Some("a"));
         odd["clusters"][0]["cluster"]["certificate-authority-data"] = json!("bm90aGluZw==");
-        fails(&configuration(&with(file(&folder, "odd", &odd))).await.unwrap_err(), "holds no certificate");
+        fails(&configuration(&with(file(&folder, "odd", &odd))).unwrap_err(), "holds no certificate");
         let rubbish = folder.path().join("rubbish");
         std::fs::write(&rubbish, "\u{0}{[").unwrap();
-        fails(&configuration(&with(rubbish)).await.unwrap_err(), "rubbish");
+        fails(&configuration(&with(rubbish)).unwrap_err(), "rubbish");
     }
 
     #[test]

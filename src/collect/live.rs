@@ -78,7 +78,7 @@ async fn alone(config: &CollectConfig, why: &str) -> Result<Snapshot> {
     let mut gaps = vec![Gap {
         lost: Some("what Kubernetes promises: the rules are walked, and compared with nothing".into()),
         help: Some("give a --kubeconfig that works".into()),
-        ..Gap::new(Code::ApiOnlyVerdict, None, format!("no objects were read: {why}"))
+        ..Gap::new(Code::ObjectsNotRead, None, format!("no objects were read: {why}"))
     }];
     gaps.extend(read.gaps);
     Ok(Snapshot {

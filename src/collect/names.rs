@@ -6,7 +6,7 @@ use k8s_openapi::api::core::v1::{Namespace, Node, Pod, Service};
 use kube::api::{Api, ListParams};
 use kube::{Client, Resource};
 
-use super::client::{connect, namespace};
+use super::client::{connect, namespace_of};
 use super::config::KubeOptions;
 
 /// Longest time that a person waits for a completion before typing on.
@@ -48,7 +48,7 @@ pub fn list(what: Names, options: &KubeOptions) -> Vec<String> {
 
 async fn ask(what: Names, options: &KubeOptions) -> Option<Vec<String>> {
     let client = connect(options).await.ok()?;
-    let namespace = namespace(options).await.ok()?;
+    let namespace = namespace_of(options).ok()?;
     let params = ListParams::default().limit(MOST);
     match what {
         Names::Services => metadata::<Service>(Api::namespaced(client, &namespace)).await,

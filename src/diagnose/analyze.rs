@@ -96,7 +96,7 @@ fn one<'snap>(
     match (&subject, &endpoints) {
         (Subject::Service(chosen), Some(endpoints)) => of_service(&mut report, snapshot, query, objects, chosen, endpoints, &results),
         (Subject::NotRead { namespace, name }, _) => {
-            let told = report.gaps.iter().any(|gap| gap.code == Code::RbacDenied);
+            let told = report.gaps.iter().any(|gap| matches!(gap.code, Code::RbacDenied | Code::ObjectsNotRead));
             let summary = format!("no objects were read: what {namespace}/{name} should do is not known");
             let mut gap = Gap::new(Code::ObjectsNotRead, None, summary);
             gap.lost = Some("the comparison with what the objects promise".into());
