@@ -202,8 +202,22 @@ impl<'snap> ServiceEndpoints<'snap> {
             has_any: false,
             topology: Topology::Off,
             left_out,
-            unsure: (!self.were_read()).then(|| "EndpointSlices were not read".into()),
+            unsure: self.unsure_of(family),
         }
+    }
+
+    /// Why what was read does not tell the endpoints of a family, if it does not.
+    fn unsure_of(&self, family: Family) -> Option<String> {
+        if !self.were_read() {
+            return Some("EndpointSlices were not read".into());
+        }
+        // v1 Endpoints hold the Service's first family alone (k8s.io/api/core/v1, Endpoints).
+        let other = |address: &k8s_openapi::api::core::v1::EndpointAddress| {
+            address.ip.parse().is_ok_and(|ip: std::net::IpAddr| Family::of(ip) != family)
+        };
+        let subsets = self.legacy.and_then(|legacy| legacy.subsets.as_ref());
+        let foreign = subsets.into_iter().flatten().flat_map(|subset| subset.addresses.iter().flatten()).any(other);
+        foreign.then(|| format!("EndpointSlices were not read, and v1 Endpoints do not list {} addresses", family.as_str()))
     }
 
     fn read_slice(

@@ -1,6 +1,7 @@
 //! The whole way from a snapshot and a question to a report. Pure: no clock, no environment, no I/O.
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 
 use rayon::prelude::*;
 
@@ -8,8 +9,8 @@ use crate::cluster::resolve::{Chosen, Subject, resolve};
 use crate::cluster::summary::summarize;
 use crate::cluster::{NodeView, ServiceEndpoints};
 use crate::collect::snapshot::{NodeDumps, Objects, Snapshot};
-use crate::error::Result;
-use crate::query::{Query, Target};
+use crate::error::{Error, Result};
+use crate::query::{self, Query, Target};
 use crate::report::{
     Code, Confidence, Finding, Gap, NodeSummary, ObjectRef, PathState, QueryEcho, Report, Severity,
 };
@@ -69,6 +70,7 @@ fn one<'snap>(
         },
         Ok(subject) => subject,
     };
+    answerable(snapshot, query, objects, &subject)?;
     let mut report = Report {
         query: QueryEcho {
             command: "trace".into(),
@@ -104,6 +106,7 @@ fn one<'snap>(
                 report.gaps.push(gap);
             }
         }
+        (Subject::Plain { ip, port: Some(port), .. }, _) => plain(&mut report, objects, &results, *ip, *port),
         _ => {}
     }
     let behind = behind::behind(objects, endpoints.as_ref());
@@ -134,6 +137,35 @@ fn one<'snap>(
     not_checked(&mut report, objects, &results);
     sort(&mut report.findings);
     Ok(report)
+}
+
+/// Refuses questions that name what is not there.
+fn answerable(snapshot: &Snapshot, query: &Query, objects: &Objects, subject: &Subject<'_>) -> Result<()> {
+    if let Subject::Plain { ip, port: None, .. } = subject {
+        let to = match ip {
+            IpAddr::V4(ip) => format!("{ip}:PORT"),
+            IpAddr::V6(ip) => format!("[{ip}]:PORT"),
+        };
+        return Err(Error::usage_help(format!("no Service has `{ip}`, and no port was given"), format!("kubectl svc-trace {to}")));
+    }
+    let held = || snapshot.nodes.keys().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    let missing = |name: &&String| !snapshot.nodes.contains_key(*name) && !snapshot.gaps.iter().any(|gap| gap.node.as_ref() == Some(*name));
+    if let Some(name) = query.nodes.iter().find(missing).filter(|_| !snapshot.nodes.is_empty()) {
+        return Err(Error::usage_help(format!("there is nothing of node `{name}`"), format!("--node, one of {}", held())));
+    }
+    match &query.from {
+        Some(query::Client::Pod { name, .. } | query::Client::Deployment { name, .. })
+            if objects.pods.is_some() && !snapshot.nodes.is_empty() && node_of_client(objects, query).is_none() =>
+        {
+            Err(Error::usage_help(format!("no pod of `{name}` on a node is known here"), "kubectl get pods -A -o wide"))
+        }
+        Some(query::Client::Node(name))
+            if !snapshot.nodes.is_empty() && !snapshot.nodes.contains_key(name) && !snapshot.gaps.iter().any(|gap| gap.node.as_ref() == Some(name)) =>
+        {
+            Err(Error::usage_help(format!("there is nothing of node `{name}`"), format!("--from node/NAME, one of {}", held())))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn question<'a, 'snap>(
@@ -170,7 +202,7 @@ fn of_service<'snap>(
         report.notes.push(why);
     }
     let nodes: Vec<NodeView<'snap>> = results.iter().map(|result| result.view.clone()).collect();
-    let client = results.iter().flat_map(|result| &result.clients).next().filter(|_| query.from.is_some());
+    let client = results.iter().flat_map(|result| &result.clients).next().filter(|_| !matches!(query.from, None | Some(query::Client::External)));
     report.findings.extend(super::object_findings(&Context {
         objects,
         view: &chosen.view,
@@ -349,20 +381,33 @@ fn incomplete_objects(
     }
 }
 
+/// An address that no Service has: said, and compared with the rules that a node still holds for it.
+fn plain(report: &mut Report, objects: &Objects, results: &[NodeResult<'_>], ip: IpAddr, port: u16) {
+    if !objects.is_whole("services") {
+        return;
+    }
+    report.notes.push(format!("no Service has {ip} with port {port}, or node port {port}"));
+    for result in results {
+        report.findings.extend(leftovers::rules_of_address(result, ip, port));
+    }
+}
+
 /// Nodes that nobody asked about.
 fn not_checked(report: &mut Report, objects: &Objects, results: &[NodeResult<'_>]) {
     let read: BTreeSet<&str> = results.iter().map(|result| result.view.name).collect();
     let others: Vec<&str> =
         objects.nodes().iter().filter_map(|node| node.metadata.name.as_deref()).filter(|name| !read.contains(name)).collect();
-    if others.is_empty() || results.is_empty() {
-        return;
-    }
     let names = match others.as_slice() {
         [one] => format!("node {one}"),
         few if few.len() <= 4 => format!("nodes {}", few.join(", ")),
         many => format!("{} other nodes", many.len()),
     };
-    report.not_checked.push(format!("{names} (--all-nodes)"));
+    if !others.is_empty() && !results.is_empty() {
+        report.not_checked.push(format!("{names} (--all-nodes)"));
+    }
+    if !report.traces.is_empty() {
+        report.not_checked.push("real connections (nothing was sent)".into());
+    }
 }
 
 /// Worst first; within a severity the surest, then by code, node and object.

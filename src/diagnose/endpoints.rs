@@ -97,7 +97,17 @@ fn unused(context: &Context<'_, '_>) -> Vec<Finding> {
         }
     }
     if reasons.is_empty() {
-        return Vec::new();
+        // Without pods nobody can say why, but that there is none is certain.
+        if context.objects.pods.is_some() {
+            return Vec::new();
+        }
+        let mut finding = context.finding(Code::NoReadyEndpoint, "no endpoint takes connections, so every client is refused");
+        finding.reason = Some("pods-not-read".into());
+        finding.share_ppm = Some(1_000_000);
+        finding.details.push("why is not known: pods were not read".into());
+        finding.evidence.extend(context.view.selector_text().map(|selector| context.field("spec.selector", selector)));
+        finding.help = Some(context.kubectl("get pods -o wide --show-labels"));
+        return vec![finding];
     }
     let mut finding = context.finding(Code::NoReadyEndpoint, "endpoints are listed and none of them is ready");
     finding.share_ppm = Some(1_000_000);

@@ -12,7 +12,7 @@ use crate::dataplane::Loc;
 use crate::dataplane::iptables::Body;
 use crate::dataplane::iptables::rule::{Rule, Side, Target, Test};
 use crate::dataplane::plane::{Family, Plane};
-use crate::report::{Code, Confidence, Evidence, Finding};
+use crate::report::{Code, Confidence, Evidence, Finding, Severity};
 use crate::walk::packet::Protocol;
 
 use super::node::NodeResult;
@@ -128,6 +128,24 @@ pub(super) fn deleted_services(objects: &Objects, service: &ServiceView<'_>, nod
         finding.details.push(format!("{} more", count - QUOTED));
     }
     finding.help = Some(format!("kubectl -n kube-system get pods -o wide --field-selector spec.nodeName={name}"));
+    vec![finding]
+}
+
+/// Entry rules for an address that no Service has.
+pub(super) fn rules_of_address(node: &NodeResult<'_>, ip: IpAddr, port: u16) -> Vec<Finding> {
+    let stale: Vec<Loc<'_>> =
+        entries(&node.plane).into_iter().filter(|entry| entry.dst == Some(ip) && entry.port == port).map(|entry| entry.at).collect();
+    if stale.is_empty() {
+        return Vec::new();
+    }
+    let name = node.view.name;
+    let mut finding =
+        Finding::new(Code::RulesForDeletedService, format!("{name} still serves {ip}:{port}, and no Service has that address and port"));
+    finding.severity = Severity::Error;
+    finding.node = Some(name.into());
+    finding.confidence = Confidence::Likely;
+    finding.evidence = stale.iter().take(QUOTED).map(|at| line(name, *at)).collect();
+    finding.help = Some("kubectl get services -A -o wide".into());
     vec![finding]
 }
 

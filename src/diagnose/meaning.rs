@@ -32,8 +32,7 @@ pub(super) fn of(hop: &Hop<'_>) -> Option<String> {
         Action::Mark(mark) if hop.chain == "KUBE-MARK-MASQ" => format!("mark {mark:#x}: masquerade later"),
         Action::Mark(mark) => format!("mark {mark:#x}"),
         Action::Return if text.contains("--mark") && hop.table == "nat" => "not marked: the source is kept".into(),
-        Action::Masquerade(Some(ip)) => format!("source becomes {ip}"),
-        Action::Masquerade(None) => "source becomes the address of the interface it leaves by".into(),
+        Action::Masquerade(_) => "source becomes the address of the interface it leaves by".into(),
         Action::Accept if text.contains("--mark") && hop.chain == "KUBE-FORWARD" => "marked by kube-proxy: accepted".into(),
         Action::Reject(_) if comment.ends_with("has no endpoints") => {
             format!("{} has no endpoints: refused", service?)

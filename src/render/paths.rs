@@ -110,6 +110,8 @@ pub(super) const fn mark(state: PathState) -> Mark {
 fn draw_node(page: &mut Page, clients: words::Clients<'_>, traces: &[&Trace]) {
     let troubled = traces.iter().any(|trace| is_trouble(trace));
     let mut spelled: Vec<&Trace> = Vec::new();
+    // What "above" means to a reader: the path before, as long as nothing else stands in between.
+    let mut above: Option<&Trace> = None;
     let mut rows: Vec<Told<'_>> = Vec::new();
     for trace in traces {
         let telling = if troubled { is_trouble(trace) && spelled.len() < SPELLED } else { spelled.is_empty() };
@@ -119,8 +121,10 @@ fn draw_node(page: &mut Page, clients: words::Clients<'_>, traces: &[&Trace]) {
             headline(page, clients, trace);
             hops::draw(page, trace);
             spelled.push(trace);
+            above = Some(trace);
         } else {
-            rows.push(Told { trace, effect: effect(page, trace, &spelled) });
+            above = above.filter(|other| shape(other) == shape(trace));
+            rows.push(Told { trace, effect: effect(page, trace, above, spelled.last().copied()) });
         }
     }
     flush(page, clients, &mut rows);
@@ -255,16 +259,15 @@ fn reaches(outcome: &Outcome) -> bool {
 }
 
 /// In what a path differs from one that was spelled out above; without such a one, what becomes of it.
-fn effect(page: &Page, trace: &Trace, spelled: &[&Trace]) -> String {
-    let above = spelled.iter().rev().find(|other| shape(other) == shape(trace));
+fn effect(page: &Page, trace: &Trace, above: Option<&Trace>, spelled: Option<&Trace>) -> String {
     let mut text = match (above, &trace.trouble) {
         (Some(_), _) => "as above".to_owned(),
         (None, Some(trouble)) => trouble.clone(),
         (None, None) => describe(page, trace),
     };
     let masqueraded = masquerade(trace);
-    let main = spelled.last().and_then(|spelled| hops::main_dump(spelled));
-    let before = above.map_or(Masquerade::None, |above| masquerade(above));
+    let main = spelled.and_then(hops::main_dump);
+    let before = above.map_or(Masquerade::None, masquerade);
     match masqueraded {
         Masquerade::All if before != Masquerade::All => text.push_str(&format!(", masqueraded{}", marked_at(trace, main))),
         Masquerade::Some => text.push_str(&some_masqueraded(trace, main)),

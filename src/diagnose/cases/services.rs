@@ -29,8 +29,11 @@ fn selectors() {
         &[("/pods", elsewhere), none.clone()],
         &["error selector-matches-no-pod: no pod has app=web; 1 pod has these labels in namespace shop, where this selector does not reach"],
     );
-    // Not read is not "none".
-    case(&[("/pods", Value::Null), none], &[]);
+    // Not read is not "none": that nothing answers is certain, why is not.
+    case(
+        &[("/pods", Value::Null), none],
+        &["error no-ready-endpoint: no endpoint takes connections, so every client is refused; why is not known: pods were not read"],
+    );
 }
 
 #[test]
