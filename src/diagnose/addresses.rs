@@ -47,7 +47,7 @@ pub(super) fn duplicate_endpoint_address(context: &Context<'_, '_>) -> Vec<Findi
     let doubled = by_address.into_iter().filter(|(_, pods)| uids(pods) > 1);
     doubled
         .map(|(address, pods)| {
-            let names: Vec<&str> = pods.iter().map(|pod| pod_name(pod)).collect();
+            let names: Vec<String> = pods.iter().map(|pod| name_from(context, pod)).collect();
             let mut finding = context.finding(
                 Code::DuplicateEndpointAddress,
                 format!("{address} is that of {}: {}", words::count(pods.len(), "running pod"), words::list(&names)),
@@ -56,10 +56,21 @@ pub(super) fn duplicate_endpoint_address(context: &Context<'_, '_>) -> Vec<Findi
             for pod in &pods {
                 finding.evidence.push(field_of(pod_ref(pod), "status.podIP", addresses(pod).join(", ")));
             }
-            finding.help = pods.first().map(|pod| context.kubectl(&format!("get pod {} -o wide", words::shell(pod_name(pod)))));
+            finding.help = pods.first().map(|pod| match addresses(pod).first() {
+                Some(ip) => format!("kubectl get pods -A -o wide --field-selector status.podIP={}", words::shell(ip)),
+                None => context.kubectl(&format!("describe pod {}", words::shell(pod_name(pod)))),
+            });
             finding
         })
         .collect()
+}
+
+/// Name of a pod, with its namespace where that is not the Service's.
+fn name_from(context: &Context<'_, '_>, pod: &Pod) -> String {
+    match pod.metadata.namespace.as_deref() {
+        Some(namespace) if namespace != context.view.namespace => format!("{namespace}/{}", pod_name(pod)),
+        Some(_) | None => pod_name(pod).to_owned(),
+    }
 }
 
 fn is_running(pod: &Pod) -> bool {

@@ -18,9 +18,9 @@ pub(super) fn external_name_is_ip(context: &Context<'_, '_>) -> Vec<Finding> {
     }
     let mut finding = context.finding(Code::ExternalNameIsIp, format!("externalName is the address {name}: DNS answers with a name that does not exist"));
     finding.share_ppm = Some(1_000_000);
-    finding.details.push("an address belongs in an EndpointSlice of a Service without a selector".into());
+    finding.details.push("make it a Service without a selector and write the address into an EndpointSlice".into());
     finding.evidence.push(context.field("spec.externalName", name));
-    finding.help = Some(context.kubectl(&format!("get svc {} -o yaml", words::shell(context.view.name))));
+    finding.help = Some(context.kubectl(&format!("edit svc {}", words::shell(context.view.name))));
     vec![finding]
 }
 
@@ -44,7 +44,7 @@ pub(super) fn external_name_ports_ignored(context: &Context<'_, '_>) -> Vec<Find
         finding.details.push("clients must use the port of the host behind the alias".into());
         finding.evidence.push(context.field("spec.type", "ExternalName"));
         finding.evidence.push(context.field("spec.ports", mapped.join(", ")));
-        finding.help = Some(context.kubectl(&format!("get svc {} -o yaml", words::shell(context.view.name))));
+        finding.help = Some(context.kubectl(&format!("edit svc {}", words::shell(context.view.name))));
         found.push(finding);
     }
     if let Some(selector) = context.view.selector_text() {
@@ -52,7 +52,7 @@ pub(super) fn external_name_ports_ignored(context: &Context<'_, '_>) -> Vec<Find
         finding.reason = Some("selector".into());
         finding.evidence.push(context.field("spec.type", "ExternalName"));
         finding.evidence.push(context.field("spec.selector", selector));
-        finding.help = Some(context.kubectl(&format!("get svc {} -o yaml", words::shell(context.view.name))));
+        finding.help = Some(context.kubectl(&format!("edit svc {}", words::shell(context.view.name))));
         found.push(finding);
     }
     found
@@ -71,7 +71,7 @@ pub(super) fn alias_of_a_missing_service(context: &Context<'_, '_>) -> Vec<Findi
     finding.reason = Some("external-name".into());
     finding.confidence = Confidence::Likely;
     finding.share_ppm = Some(1_000_000);
-    finding.details.push("taken that cluster.local is this cluster's domain".into());
+    finding.details.push("assumed that cluster.local is this cluster's domain".into());
     finding.evidence.push(context.field("spec.externalName", alias));
     let near = nearest::services(context.objects, namespace, name);
     if !near.is_empty() {

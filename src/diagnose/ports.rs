@@ -27,7 +27,8 @@ pub(super) fn named_target_port_missing(context: &Context<'_, '_>) -> Vec<Findin
         let summary = if all {
             format!("no selected pod declares a {protocol} port named {name}, the target of port {}", port.label())
         } else {
-            format!("{} of {} selected pods declare no {protocol} port named {name}", lacking.len(), pods.len())
+            let declare = if lacking.len() == 1 { "declares" } else { "declare" };
+            format!("{} of {} selected pods {declare} no {protocol} port named {name}", lacking.len(), pods.len())
         };
         let mut finding = context.finding(Code::NamedTargetPortMissing, summary);
         finding.severity = if all { Severity::Error } else { Severity::Warning };
@@ -36,7 +37,7 @@ pub(super) fn named_target_port_missing(context: &Context<'_, '_>) -> Vec<Findin
         finding.evidence.push(field_of(pod_ref(first), "spec.containers[].ports", declared_words(first)));
         if !all {
             let names: Vec<&str> = lacking.iter().map(|pod| pod_name(pod)).collect();
-            finding.details.push(format!("they get no traffic: {}", words::list(&names)));
+            finding.details.push(format!("no traffic goes to {}", words::list(&names)));
         }
         let declared = declared(first);
         let names: Vec<&str> = declared.iter().filter(|d| d.2.eq_ignore_ascii_case(&protocol)).map(|d| d.0).collect();
@@ -44,11 +45,13 @@ pub(super) fn named_target_port_missing(context: &Context<'_, '_>) -> Vec<Findin
             [only] => Some(*only),
             _ => None,
         };
-        finding.help = Some(match closest(name, names.iter().copied()).or(only) {
-            Some(near) => {
-                finding.details.push(format!("they declare {near}"));
-                retarget(context, port, near)
-            }
+        let near = closest(name, names.iter().copied()).or(only);
+        if let Some(near) = near {
+            finding.details.push(format!("{} {near}", if lacking.len() == 1 { "it declares" } else { "they declare" }));
+        }
+        // What fits the pods without the name would take the port from those that have it.
+        finding.help = Some(match near.filter(|_| all) {
+            Some(near) => retarget(context, port, near),
             None => context.kubectl(&format!("get pod {} -o jsonpath='{{.spec.containers[*].ports}}'", words::shell(pod_name(first)))),
         });
         if let Some(other) = declared.iter().find(|d| d.0 == name) {
@@ -76,7 +79,7 @@ pub(super) fn named_target_port_differs(context: &Context<'_, '_>) -> Vec<Findin
         let words: Vec<String> = numbers.iter().map(|(number, pods)| format!("{number} in {}", words::count(pods.len(), "pod"))).collect();
         let summary = format!("target port {name} is {}", words.join(" and "));
         let mut finding = context.finding(Code::NamedTargetPortDiffers, summary);
-        finding.details.push("each pod is reached on its own number; as a roll-out does it, this is well".into());
+        finding.details.push("each pod is reached on its own number; during a roll-out that is as it should be".into());
         finding.evidence.push(context.field(format!("{}.targetPort", path_of(context, port)), name));
         for pod in numbers.values().filter_map(|pods| pods.first()) {
             finding.evidence.push(field_of(pod_ref(pod), "spec.containers[].ports", declared_words(pod)));
@@ -141,7 +144,7 @@ pub(super) fn headless_port_remap(context: &Context<'_, '_>) -> Vec<Finding> {
         let Some(target) = target.filter(|target| *target != port.port) else { continue };
         let summary = format!("port {} of this headless Service does not lead to {target}: nothing translates it", port.port);
         let mut finding = context.finding(Code::HeadlessPortRemapIgnored, summary);
-        finding.details.push(format!("its name resolves to the pods themselves, which listen on {target}"));
+        finding.details.push(format!("its name resolves to the pods themselves: clients must use port {target}"));
         finding.evidence.push(context.field("spec.clusterIP", "None"));
         let at = path_of(context, port);
         finding.evidence.push(context.field(format!("{at}.port"), port.port.to_string()));

@@ -172,7 +172,7 @@ fn is_alike(wanted: &str, other: &str) -> bool {
 struct Workload<'v> {
     reference: ObjectRef,
     replicas: u64,
-    labels: &'v Value,
+    labels: &'v serde_json::Map<String, Value>,
 }
 
 fn workload<'snap>(context: &Context<'_, 'snap>, selector: &Labels) -> Option<Workload<'snap>> {
@@ -180,7 +180,7 @@ fn workload<'snap>(context: &Context<'_, 'snap>, selector: &Labels) -> Option<Wo
     for (resource, kind) in WORKLOADS {
         for value in context.objects.other.get(resource).into_iter().flatten() {
             let namespace = value.pointer("/metadata/namespace").and_then(Value::as_str).unwrap_or("default");
-            let Some(labels) = value.pointer("/spec/template/metadata/labels") else { continue };
+            let Some(labels) = value.pointer("/spec/template/metadata/labels").and_then(Value::as_object) else { continue };
             let all = selector.iter().all(|(key, wanted)| labels.get(key).and_then(Value::as_str) == Some(wanted));
             if namespace != context.view.namespace || !all {
                 continue;
@@ -208,13 +208,13 @@ fn scaled_to_zero(context: &Context<'_, '_>, selector: &Labels, workload: &Workl
     finding.severity = Severity::Error;
     finding.confidence = Confidence::Certain;
     finding.share_ppm = Some(1_000_000);
-    let labels = workload.labels.to_string();
+    let pairs: Vec<String> = workload.labels.iter().map(|(key, value)| format!("{key}={}", value.as_str().unwrap_or_default())).collect();
     finding.evidence.push(context.field("spec.selector", text(selector)));
     finding.evidence.push(Evidence::Field { object: workload.reference.clone(), field: "spec.replicas".into(), value: "0".into() });
     finding.evidence.push(Evidence::Field {
         object: workload.reference.clone(),
         field: "spec.template.metadata.labels".into(),
-        value: labels,
+        value: pairs.join(","),
     });
     let kind = workload.reference.kind.to_ascii_lowercase();
     finding.help = Some(context.kubectl(&format!("scale {kind} {} --replicas=1", words::shell(&workload.reference.name))));

@@ -19,11 +19,26 @@ use super::words;
 const MANAGED_BY: &str = "endpointslice.kubernetes.io/managed-by";
 /// The controller that writes slices from pods.
 const CONTROLLER: &str = "endpointslice-controller.k8s.io";
+/// The controller that copies v1 Endpoints into slices.
+const MIRROR: &str = "endpointslicemirroring-controller.k8s.io";
 /// Seconds that the controller may take to see a change.
 const GRACE: i64 = 10;
 
+fn managed_by(slice: &EndpointSlice) -> Option<&str> {
+    slice.metadata.labels.as_ref().and_then(|l| l.get(MANAGED_BY)).map(String::as_str)
+}
+
 fn is_controllers(slice: &EndpointSlice) -> bool {
-    slice.metadata.labels.as_ref().and_then(|l| l.get(MANAGED_BY)).map(String::as_str) == Some(CONTROLLER)
+    managed_by(slice) == Some(CONTROLLER)
+}
+
+/// The command that opens what a slice is made from: what is mirrored is overwritten, so its Endpoints.
+fn edit(context: &Context<'_, '_>, slice: &EndpointSlice) -> String {
+    let (kind, name) = match slice_service(slice).filter(|_| managed_by(slice) == Some(MIRROR)) {
+        Some(endpoints) => ("endpoints", endpoints),
+        None => ("endpointslice", slice.metadata.name.as_deref().unwrap_or_default()),
+    };
+    context.kubectl(&format!("edit {kind} {}", words::shell(name)))
 }
 
 fn slice_ref(slice: &EndpointSlice) -> ObjectRef {
@@ -56,7 +71,7 @@ pub(super) fn slice_missing_or_late(context: &Context<'_, '_>) -> Vec<Finding> {
     // One reading cannot tell late from never.
     finding.confidence = Confidence::Likely;
     finding.share_ppm = Some(1_000_000);
-    finding.details.push("kube-controller-manager writes the slices: it may be down or behind".into());
+    finding.details.push("kube-controller-manager writes the slices: it may be down or behind; its lease says when it was last alive".into());
     finding.evidence.push(context.field("spec.selector", view.selector_text().unwrap_or_default()));
     finding.evidence.push(field_of(pod_ref(first), "status.conditions", "Ready True"));
     finding.help = Some("kubectl -n kube-system get lease kube-controller-manager -o yaml".into());
@@ -70,7 +85,6 @@ pub(super) fn slice_disagrees_with_pods(context: &Context<'_, '_>) -> Vec<Findin
     if view.selector.is_none() || view.form == Form::ExternalName || context.objects.pods.is_none() || slices.is_empty() {
         return Vec::new();
     }
-    let gone = if context.objects.is_whole("pods") { "which is gone" } else { "which the selector does not mean" };
     let mut wrong: Vec<(String, String, &EndpointSlice)> = Vec::new();
     let mut listed: Vec<&str> = Vec::new();
     for slice in &slices {
@@ -79,7 +93,8 @@ pub(super) fn slice_disagrees_with_pods(context: &Context<'_, '_>) -> Vec<Findin
             let reference = endpoint.target_ref.as_ref().filter(|t| t.kind.as_deref() == Some("Pod"));
             let (Some(name), Some(address)) = (reference.and_then(|t| t.name.as_deref()), endpoint.addresses.first()) else { continue };
             match context.endpoints.pod(name) {
-                None => wrong.push((format!("{address} is pod {name}, {gone}"), format!("{address} Pod {name}"), slice)),
+                // Pods without the labels need not have been read.
+                None => wrong.push((format!("{address} is pod {name}, which is gone or no longer selected"), format!("{address} Pod {name}"), slice)),
                 Some(pod) => {
                     let has = addresses(pod);
                     if !has.is_empty() && !has.contains(&address.as_str()) {
@@ -99,8 +114,7 @@ pub(super) fn slice_disagrees_with_pods(context: &Context<'_, '_>) -> Vec<Findin
     }
     let mut parts = Vec::new();
     if !wrong.is_empty() {
-        let many = if wrong.len() == 1 { "1 endpoint does".to_owned() } else { format!("{} endpoints do", wrong.len()) };
-        parts.push(format!("{many} not fit its pod"));
+        parts.push(if wrong.len() == 1 { "1 endpoint does not fit its pod".to_owned() } else { format!("{} endpoints do not fit their pods", wrong.len()) });
     }
     if !absent.is_empty() {
         parts.push(format!("{} in no slice", if absent.len() == 1 { "1 ready pod is".into() } else { format!("{} ready pods are", absent.len()) }));
@@ -115,7 +129,7 @@ pub(super) fn slice_disagrees_with_pods(context: &Context<'_, '_>) -> Vec<Findin
     for pod in absent.iter().take(3) {
         finding.evidence.push(field_of(pod_ref(pod), "status.podIP", addresses(pod).join(", ")));
     }
-    finding.details.push("seen once: objects may have changed between two reads".into());
+    finding.details.push("seen once: the objects may have changed between two reads, or kube-controller-manager is down or behind".into());
     finding.help = Some(context.get_slices());
     vec![finding]
 }
@@ -148,7 +162,7 @@ pub(super) fn slice_port_name_mismatch(context: &Context<'_, '_>) -> Vec<Finding
         finding.details.push("kube-proxy joins the two by name and protocol, not by number".into());
         finding.evidence.push(field_of(slice_ref(slice), "ports", has));
         finding.evidence.push(context.field("spec.ports", port.label()));
-        finding.help = Some(context.kubectl(&format!("edit endpointslice {}", words::shell(slice.metadata.name.as_deref().unwrap_or_default()))));
+        finding.help = Some(edit(context, slice));
         found.push(finding);
     }
     found
@@ -194,7 +208,7 @@ pub(super) fn custom_endpoint_invalid(context: &Context<'_, '_>) -> Vec<Finding>
         let mut bad: Vec<(String, String)> = Vec::new();
         for address in endpoints.iter().filter_map(|e| e.addresses.first()) {
             if slice.address_type == "FQDN" {
-                bad.push((address.clone(), "a host name, and kube-proxy ignores addressType FQDN".into()));
+                bad.push((address.clone(), "it is a host name, and kube-proxy ignores addressType FQDN".into()));
             } else if let Some(why) = address.parse().ok().and_then(|ip| cannot_work(context, ip)) {
                 bad.push((address.clone(), why));
             }
@@ -206,7 +220,11 @@ pub(super) fn custom_endpoint_invalid(context: &Context<'_, '_>) -> Vec<Finding>
         let quoted: Vec<&str> = bad.iter().map(|(address, _)| address.as_str()).collect();
         finding.evidence.push(field_of(slice_ref(slice), "addressType", slice.address_type.clone()));
         finding.evidence.push(field_of(slice_ref(slice), "endpoints[].addresses", words::list(&quoted)));
-        finding.help = Some(context.kubectl(&format!("edit endpointslice {}", words::shell(slice.metadata.name.as_deref().unwrap_or_default()))));
+        finding.help = Some(edit(context, slice));
+        if slice.address_type == "FQDN" {
+            finding.details.push("a host name belongs in a Service of type ExternalName; the addressType of a slice cannot be changed".into());
+            finding.help = Some(context.get_slices());
+        }
         found.push(finding);
     }
     found

@@ -45,7 +45,7 @@ fn readiness() {
 fn slices() {
     case(
         &[("/slices", json!([]))],
-        &["error slice-missing-or-late: 2 pods are ready, and the Service has no EndpointSlice; kube-controller-manager writes the slices: it may be down or behind"],
+        &["error slice-missing-or-late: 2 pods are ready, and the Service has no EndpointSlice; kube-controller-manager writes the slices: it may be down or behind; its lease says when it was last alive"],
     );
     // The controller may still be at it.
     let now = json!("2026-01-01T00:59:58Z");
@@ -59,16 +59,16 @@ fn slices() {
     );
     case(
         &[("/slices/0/endpoints/1/addresses/0", json!("10.244.9.9")), ("/slices/0/endpoints/1/targetRef/name", json!("web-9"))],
-        &["error slice-disagrees-with-pods: 1 endpoint does not fit its pod, 1 ready pod is in no slice; 10.244.9.9 is pod web-9, which is gone; seen once: objects may have changed between two reads"],
+        &["error slice-disagrees-with-pods: 1 endpoint does not fit its pod, 1 ready pod is in no slice; 10.244.9.9 is pod web-9, which is gone or no longer selected; seen once: the objects may have changed between two reads, or kube-controller-manager is down or behind"],
     );
     case(
         &[("/slices/0/endpoints/1/addresses/0", json!("10.244.9.9"))],
-        &["error slice-disagrees-with-pods: 1 endpoint does not fit its pod, 1 ready pod is in no slice; 10.244.9.9 is pod web-2, which has 10.244.2.5; seen once: objects may have changed between two reads"],
+        &["error slice-disagrees-with-pods: 1 endpoint does not fit its pod, 1 ready pod is in no slice; 10.244.9.9 is pod web-2, which has 10.244.2.5; seen once: the objects may have changed between two reads, or kube-controller-manager is down or behind"],
     );
     case(
         &[("/pods/1/metadata/uid", json!("web-2")), ("/pods/1/status/podIPs/0/ip", json!("10.244.1.5"))],
         &[
-            "error slice-disagrees-with-pods: 1 endpoint does not fit its pod; 10.244.2.5 is pod web-2, which has 10.244.1.5; seen once: objects may have changed between two reads",
+            "error slice-disagrees-with-pods: 1 endpoint does not fit its pod; 10.244.2.5 is pod web-2, which has 10.244.1.5; seen once: the objects may have changed between two reads, or kube-controller-manager is down or behind",
             "error duplicate-endpoint-address: address 10.244.1.5 is that of 2 running pods: web-1, web-2; which of them answers is up to the network",
         ],
     );
@@ -113,7 +113,7 @@ fn slices_by_hand() {
     named["addressType"] = json!("FQDN");
     case(
         &by_hand(named),
-        &["error custom-endpoint-invalid: endpoint db.example.test cannot work: a host name, and kube-proxy ignores addressType FQDN"],
+        &["error custom-endpoint-invalid: endpoint db.example.test cannot work: it is a host name, and kube-proxy ignores addressType FQDN; a host name belongs in a Service of type ExternalName; the addressType of a slice cannot be changed"],
     );
     let mut unready = slice(label, "http", "192.0.2.9");
     unready["endpoints"][0]["conditions"] = json!({"ready": false});

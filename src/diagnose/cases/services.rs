@@ -71,11 +71,11 @@ fn target_ports() {
     );
     case(
         &[("/pods/1/spec/containers/0/ports/0/name", json!("web"))],
-        &["warning named-target-port-missing: 1 of 2 selected pods declare no TCP port named http; they get no traffic: web-2; they declare web"],
+        &["warning named-target-port-missing: 1 of 2 selected pods declares no TCP port named http; no traffic goes to web-2; it declares web"],
     );
     case(
         &[("/pods/1/spec/containers/0/ports/0/containerPort", json!(9090))],
-        &["info named-target-port-differs: target port http is 8080 in 1 pod and 9090 in 1 pod; each pod is reached on its own number; as a roll-out does it, this is well"],
+        &["info named-target-port-differs: target port http is 8080 in 1 pod and 9090 in 1 pod; each pod is reached on its own number; during a roll-out that is as it should be"],
     );
     // A sidecar's port counts.
     let sidecar = json!([{"name": "proxy", "restartPolicy": "Always", "ports": [{"name": "http", "containerPort": 8080}]}]);
@@ -115,7 +115,7 @@ fn services_that_go_and_headless_ones() {
     let mut headless: Vec<(&str, Value)> = headless.iter().map(|(at, value)| (at.as_str(), value.clone())).collect();
     case(
         &headless,
-        &["warning headless-port-remap-ignored: port 80 of this headless Service does not lead to 8080: nothing translates it; its name resolves to the pods themselves, which listen on 8080"],
+        &["warning headless-port-remap-ignored: port 80 of this headless Service does not lead to 8080: nothing translates it; its name resolves to the pods themselves: clients must use port 8080"],
     );
     let port = at("ports/0/port");
     headless.push((&port, json!(8080)));
@@ -137,7 +137,7 @@ fn aliases() {
     case(&[alias("web.default.svc.cluster.local", json!({}))], &[]);
     case(
         &[alias("192.0.2.7", json!({}))],
-        &["error external-name-is-ip: externalName is the address 192.0.2.7: DNS answers with a name that does not exist; an address belongs in an EndpointSlice of a Service without a selector"],
+        &["error external-name-is-ip: externalName is the address 192.0.2.7: DNS answers with a name that does not exist; make it a Service without a selector and write the address into an EndpointSlice"],
     );
     case(
         &[alias("db.example.test", json!({"ports": [{"port": 80, "targetPort": 8080}, {"port": 443}]}))],
@@ -149,7 +149,7 @@ fn aliases() {
     );
     case(
         &[alias("weeb.default.svc.cluster.local.", json!({}))],
-        &["error service-missing: externalName points at Service default/weeb, which does not exist; taken that cluster.local is this cluster's domain; there is default/web"],
+        &["error service-missing: externalName points at Service default/weeb, which does not exist; assumed that cluster.local is this cluster's domain; there is default/web"],
     );
 }
 
