@@ -4,7 +4,7 @@ use crate::cluster::{NodeView, ServiceEndpoints, readiness};
 use crate::collect::snapshot::Objects;
 
 use super::clients::{on_host_network, pod_addresses, pod_name};
-use super::outcome::Behind;
+use super::outcome::{Behind, node_words};
 
 /// What stands behind addresses: pods, and nodes.
 #[must_use]
@@ -13,7 +13,7 @@ pub(super) fn behind(objects: &Objects, endpoints: Option<&ServiceEndpoints<'_>>
     for node in objects.nodes() {
         let view = NodeView::new(node);
         for ip in &view.addresses {
-            behind.known.insert(*ip, (format!("node {}", view.name), Some(view.name.into())));
+            behind.known.insert(*ip, (node_words(view.name), Some(view.name.into())));
         }
     }
     for pod in objects.pods().iter().filter(|pod| !on_host_network(pod) && readiness::is_alive(pod)) {

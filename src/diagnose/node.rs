@@ -62,7 +62,9 @@ impl PathResult<'_> {
     #[must_use]
     pub fn trace(&self, behind: &Behind) -> Trace {
         let mut list = outcomes(&self.info.node, &self.outcomes, behind);
-        if let Some(comparison) = &self.comparison {
+        // Where nothing is promised that is known, nothing was compared.
+        let compared = self.comparison.as_ref().filter(|comparison| comparison.state != PathState::NotCompared);
+        if let Some(comparison) = compared {
             for (outcome, promised) in list.iter_mut().zip(&comparison.promised) {
                 let wrong = !promised && outcome.depends_on.is_empty();
                 outcome.expected = if *promised { Some(true) } else { wrong.then_some(false) };

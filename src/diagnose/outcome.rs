@@ -35,8 +35,8 @@ pub fn outcomes(node: &str, walked: &[packet::Outcome<'_>], behind: &Behind) -> 
                 by: one.reason.as_ref().map(reason),
                 destination: has_destination(one.disposition).then(|| one.destination.to_string()),
                 destination_is: end.map(|(name, node)| match node {
-                    Some(node) => format!("{name} on {node}"),
-                    None => name.clone(),
+                    Some(node) if *name != node_words(node) => format!("{name} on {node}"),
+                    Some(_) | None => name.clone(),
                 }),
                 destination_node: end.and_then(|(_, node)| node.clone()),
                 source: one.source.map(|ip| ip.to_string()),
@@ -48,6 +48,12 @@ pub fn outcomes(node: &str, walked: &[packet::Outcome<'_>], behind: &Behind) -> 
             }
         })
         .collect()
+}
+
+/// A node as what stands behind an address.
+#[must_use]
+pub(super) fn node_words(node: &str) -> String {
+    format!("node {node}")
 }
 
 /// Whether an end has a destination worth naming.
