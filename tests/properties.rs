@@ -1,6 +1,13 @@
 //! What always holds, whatever the input: rules print as they read, no text makes a reader or the walk panic, shares
 //! are of one whole, and a Service has no say in another's trace.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::string_slice, clippy::panic, reason = "tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::panic,
+    reason = "tests"
+)]
 
 use std::fmt::Write;
 use std::fs;
@@ -20,7 +27,8 @@ const MILLION: u32 = 1_000_000;
 
 fn captures() -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/captures");
-    let mut all: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_dir()).collect();
+    let mut all: Vec<_> =
+        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_dir()).collect();
     all.sort();
     all
 }
@@ -56,7 +64,8 @@ fn said(outcomes: &[Outcome<'_>]) -> Vec<String> {
     outcomes
         .iter()
         .map(|way| {
-            let hops: Vec<String> = way.hops.iter().map(|hop| format!("{} {} {:?}", hop.table, hop.chain, hop.action)).collect();
+            let hops: Vec<String> =
+                way.hops.iter().map(|hop| format!("{} {} {:?}", hop.table, hop.chain, hop.action)).collect();
             let Outcome { share, when, disposition, destination, source, masqueraded, interface, .. } = way;
             format!("{share:.9} {when:?} {disposition:?} {destination} {source:?} {masqueraded} {interface:?} {hops:?}")
         })
@@ -94,7 +103,8 @@ fn address() -> impl Strategy<Value = String> {
 fn name() -> impl Strategy<Value = String> {
     "[A-Z][A-Z0-9-]{0,27}".prop_filter("no target", |name| {
         let at = format!("-A X -j {name}");
-        parse_rule(Loc { dump: "", line: 1, text: &at }).is_ok_and(|rule| matches!(rule.target, svc_trace::dataplane::iptables::Target::Jump(_)))
+        parse_rule(Loc { dump: "", line: 1, text: &at })
+            .is_ok_and(|rule| matches!(rule.target, svc_trace::dataplane::iptables::Target::Jump(_)))
     })
 }
 
@@ -108,16 +118,21 @@ fn test() -> impl Strategy<Value = String> {
         (not(), address()).prop_map(|(not, ip)| format!("{not}-d {ip}")),
         (not(), "[a-z]{1,8}[0-9+]?").prop_map(|(not, dev)| format!("{not}-i {dev}")),
         (not(), any::<u16>()).prop_map(|(not, port)| format!("-p tcp -m tcp {not}--dport {port}")),
-        (not(), any::<u16>(), any::<u16>()).prop_map(|(not, a, b)| format!("-p udp -m multiport {not}--dports {a},{b}")),
+        (not(), any::<u16>(), any::<u16>())
+            .prop_map(|(not, a, b)| format!("-p udp -m multiport {not}--dports {a},{b}")),
         (not(), any::<u32>(), any::<u32>()).prop_map(|(not, v, m)| format!("-m mark {not}--mark {v:#x}/{m:#x}")),
         (not(), prop::sample::select(vec!["NEW", "RELATED,ESTABLISHED", "DNAT", "INVALID,UNTRACKED"]))
             .prop_map(|(not, states)| format!("-m conntrack {not}--ctstate {states}")),
-        (not(), prop::sample::select(vec!["LOCAL", "UNICAST,BROADCAST"])).prop_map(|(not, kind)| format!("-m addrtype {not}--dst-type {kind}")),
-        (not(), 1_u32..=1_000_000).prop_map(|(not, n)| format!("-m statistic --mode random {not}--probability {:.11}", f64::from(n) / 1e6)),
+        (not(), prop::sample::select(vec!["LOCAL", "UNICAST,BROADCAST"]))
+            .prop_map(|(not, kind)| format!("-m addrtype {not}--dst-type {kind}")),
+        (not(), 1_u32..=1_000_000)
+            .prop_map(|(not, n)| format!("-m statistic --mode random {not}--probability {:.11}", f64::from(n) / 1e6)),
         (1_u32..100).prop_map(|n| format!("-m statistic --mode nth --every {n}")),
         (not(), name()).prop_map(|(not, set)| format!("-m set {not}--match-set {set} dst,src")),
         "[ -~&&[^\"\\\\]]{0,60}".prop_map(|text| format!("-m comment --comment \"{text}\"")),
-        name().prop_map(|list| format!("-m recent --rcheck --seconds 10800 --reap --name {list} --mask 255.255.255.255 --rsource")),
+        name().prop_map(|list| format!(
+            "-m recent --rcheck --seconds 10800 --reap --name {list} --mask 255.255.255.255 --rsource"
+        )),
         (not(), 1_u16..9000).prop_map(|(not, n)| format!("-m length {not}--length {n}")),
         (not(), address()).prop_map(|(not, ip)| format!("-m conntrack {not}--ctorigdst {ip}")),
     ]
@@ -134,7 +149,8 @@ fn target() -> impl Strategy<Value = String> {
         name().prop_map(|chain| format!(" -g {chain}")),
         any::<SocketAddr>().prop_map(|to| format!(" -j DNAT --to-destination {to}")),
         (any::<u32>(), any::<u32>()).prop_map(|(v, m)| format!(" -j MARK --set-xmark {v:#x}/{m:#x}")),
-        prop::sample::select(vec!["icmp-port-unreachable", "tcp-reset"]).prop_map(|with| format!(" -j REJECT --reject-with {with}")),
+        prop::sample::select(vec!["icmp-port-unreachable", "tcp-reset"])
+            .prop_map(|with| format!(" -j REJECT --reject-with {with}")),
         "[ -~&&[^\"\\\\]]{1,20}".prop_map(|text| format!(" -j LOG --log-prefix \"{text}\"")),
     ]
 }
@@ -276,7 +292,8 @@ proptest! {
 
 /// The IPv4 packets of a recording.
 fn rows(capture: &Path) -> Vec<Packet> {
-    let rows: Vec<serde_json::Value> = serde_json::from_str(&fs::read_to_string(capture.join("traffic.json")).unwrap()).unwrap();
+    let rows: Vec<serde_json::Value> =
+        serde_json::from_str(&fs::read_to_string(capture.join("traffic.json")).unwrap()).unwrap();
     rows.iter()
         .filter_map(|row| {
             let to: SocketAddr = row["to"].as_str()?.parse().ok()?;
@@ -297,14 +314,24 @@ fn with_services(dump: &str, n: usize, at: impl Fn(usize) -> usize) -> String {
     for n in 0..n {
         let (svc, sep) = (format!("KUBE-SVC-UNRELATED{n:07}"), format!("KUBE-SEP-UNRELATED{n:07}"));
         let _ = writeln!(chains, ":{svc} - [0:0]\n:{sep} - [0:0]");
-        let _ = writeln!(entries, "-A KUBE-SERVICES -d 10.111.0.{n}/32 -p tcp -m comment --comment \"other/s{n} cluster IP\" -m tcp --dport 80 -j {svc}");
-        let _ = writeln!(rules, "-A {svc} ! -s 10.244.0.0/16 -d 10.111.0.{n}/32 -p tcp -m tcp --dport 80 -j KUBE-MARK-MASQ\n-A {svc} -j {sep}");
-        let _ = writeln!(rules, "-A {sep} -s 10.244.9.{n}/32 -j KUBE-MARK-MASQ\n-A {sep} -p tcp -m tcp -j DNAT --to-destination 10.244.9.{n}:8080");
+        let _ = writeln!(
+            entries,
+            "-A KUBE-SERVICES -d 10.111.0.{n}/32 -p tcp -m comment --comment \"other/s{n} cluster IP\" -m tcp --dport 80 -j {svc}"
+        );
+        let _ = writeln!(
+            rules,
+            "-A {svc} ! -s 10.244.0.0/16 -d 10.111.0.{n}/32 -p tcp -m tcp --dport 80 -j KUBE-MARK-MASQ\n-A {svc} -j {sep}"
+        );
+        let _ = writeln!(
+            rules,
+            "-A {sep} -s 10.244.9.{n}/32 -j KUBE-MARK-MASQ\n-A {sep} -p tcp -m tcp -j DNAT --to-destination 10.244.9.{n}:8080"
+        );
     }
     let nat = dump.find("*nat\n").expect("a nat table") + "*nat\n".len();
     let end = nat + dump[nat..].find("COMMIT").expect("its end");
     let body = &dump[nat..end];
-    let first = body.find("-A KUBE-SERVICES ").or_else(|| body.find("] -A KUBE-SERVICES ")).expect("kube-proxy's rules");
+    let first =
+        body.find("-A KUBE-SERVICES ").or_else(|| body.find("] -A KUBE-SERVICES ")).expect("kube-proxy's rules");
     let starts: Vec<usize> = body
         .match_indices('\n')
         .map(|(place, _)| place + 1)

@@ -80,7 +80,9 @@ impl Capture {
         let mut all = BTreeSet::new();
         for slice in list(&slices["items"]) {
             for endpoint in list(&slice["endpoints"]) {
-                let Some(ip) = endpoint["addresses"][0].as_str().and_then(|ip| ip.parse::<IpAddr>().ok()) else { continue };
+                let Some(ip) = endpoint["addresses"][0].as_str().and_then(|ip| ip.parse::<IpAddr>().ok()) else {
+                    continue;
+                };
                 for port in list(&slice["ports"]) {
                     let Some(number) = port["port"].as_u64() else { continue };
                     let protocol = port["protocol"].as_str().unwrap_or("TCP").to_lowercase();
@@ -103,10 +105,13 @@ impl Capture {
                 let why = compare(row, &outcomes, &listeners).err()?;
                 let brief: Vec<String> = outcomes.iter().map(brief).collect();
                 let text = format!("recorded {:?} {:?} {:?}; walk {brief:?}", row.outcomes, row.endpoints, row.seen);
-                Some((row.key(), match why {
-                    Wrong::Silent(why) => Wrong::Silent(format!("{why}; {text}")),
-                    Wrong::Other(why) => Wrong::Other(format!("{why}; {text}")),
-                }))
+                Some((
+                    row.key(),
+                    match why {
+                        Wrong::Silent(why) => Wrong::Silent(format!("{why}; {text}")),
+                        Wrong::Other(why) => Wrong::Other(format!("{why}; {text}")),
+                    },
+                ))
             })
             .collect()
     }
@@ -122,11 +127,16 @@ enum Wrong {
 
 fn brief(way: &Outcome<'_>) -> String {
     let when = way.when.as_deref().map_or_else(|| format!("{:.3}", way.share), |when| format!("when {when}"));
-    format!("{when} {:?} to {} from {:?} {:?} {:?}", way.disposition, way.destination, way.source, way.reason, way.depends_on)
+    format!(
+        "{when} {:?} to {} from {:?} {:?} {:?}",
+        way.disposition, way.destination, way.source, way.reason, way.depends_on
+    )
 }
 
 fn compare(row: &Row, outcomes: &[Outcome<'_>], listeners: &BTreeSet<(String, SocketAddr)>) -> Result<(), Wrong> {
-    if let Some(way) = outcomes.iter().find(|way| way.disposition == Disposition::Indeterminate || !way.depends_on.is_empty()) {
+    if let Some(way) =
+        outcomes.iter().find(|way| way.disposition == Disposition::Indeterminate || !way.depends_on.is_empty())
+    {
         return Err(Wrong::Other(format!("not decided: {:?}", way.depends_on)));
     }
     let total: f64 = outcomes.iter().map(|way| way.share).sum();
@@ -153,7 +163,9 @@ fn compare(row: &Row, outcomes: &[Outcome<'_>], listeners: &BTreeSet<(String, So
         let changed = !asked.is_unspecified() && *source != asked;
         let said = outcomes.iter().filter(arrives).any(|way| way.source == Some(*source) && way.masqueraded == changed);
         if !asked.is_unspecified() && !said {
-            return Err(Wrong::Other(format!("the listener saw {source}, and the walk does not say masqueraded {changed}")));
+            return Err(Wrong::Other(format!(
+                "the listener saw {source}, and the walk does not say masqueraded {changed}"
+            )));
         }
     }
     for outcome in row.outcomes.keys() {
@@ -162,7 +174,9 @@ fn compare(row: &Row, outcomes: &[Outcome<'_>], listeners: &BTreeSet<(String, So
             ("refused" | "unreachable", Disposition::Rejected)
             | ("timeout", Disposition::Dropped | Disposition::Loop)
             | ("timeout" | "unreachable", Disposition::Unroutable) => true,
-            ("refused" | "timeout", Disposition::Delivered | Disposition::Local | Disposition::Untouched) => !listens(way),
+            ("refused" | "timeout", Disposition::Delivered | Disposition::Local | Disposition::Untouched) => {
+                !listens(way)
+            }
             _ => false,
         });
         if !fits {
@@ -239,7 +253,8 @@ fn folders(path: &Path) -> Vec<(String, PathBuf)> {
 #[test]
 fn committed_recordings() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/captures");
-    let captures: Vec<_> = folders(&path).into_iter().map(|(name, folder)| Capture::read(&name, folder).unwrap()).collect();
+    let captures: Vec<_> =
+        folders(&path).into_iter().map(|(name, folder)| Capture::read(&name, folder).unwrap()).collect();
     let rows = replay(&captures);
     assert!(rows >= 100, "{rows} rows");
 }
@@ -248,14 +263,17 @@ fn committed_recordings() {
 fn all_recordings() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/captures/bundles");
     if !path.is_dir() {
-        let required = std::env::var("SVC_TRACE_REQUIRE").is_ok_and(|list| list.split(',').any(|word| word == "captures"));
+        let required =
+            std::env::var("SVC_TRACE_REQUIRE").is_ok_and(|list| list.split(',').any(|word| word == "captures"));
         assert!(!required, "`{}` is not there", path.display());
         // Not by a macro: what a passing test prints is swallowed.
         let _closed = std::io::stderr().write_all(b"all_recordings: skipped: ../shared/captures is not there\n");
         return;
     }
-    let captures: Vec<_> =
-        folders(&path).into_iter().filter_map(|(name, folder)| Capture::read(&name, folder.join("iptables-nft"))).collect();
+    let captures: Vec<_> = folders(&path)
+        .into_iter()
+        .filter_map(|(name, folder)| Capture::read(&name, folder.join("iptables-nft")))
+        .collect();
     let rows = replay(&captures);
     assert!(rows >= 1000, "{rows} rows");
 }

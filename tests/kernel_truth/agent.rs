@@ -123,7 +123,8 @@ fn card(here: SocketAddr, there: SocketAddr) -> String {
 }
 
 fn volley(shots: &[Shot]) -> Vec<Vec<Seen>> {
-    let queue: Vec<usize> = shots.iter().enumerate().flat_map(|(at, shot)| std::iter::repeat_n(at, shot.tries)).collect();
+    let queue: Vec<usize> =
+        shots.iter().enumerate().flat_map(|(at, shot)| std::iter::repeat_n(at, shot.tries)).collect();
     let next = AtomicUsize::new(0);
     let seen: Vec<Mutex<Vec<Seen>>> = shots.iter().map(|_| Mutex::new(Vec::new())).collect();
     std::thread::scope(|scope| {

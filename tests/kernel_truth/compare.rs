@@ -35,7 +35,9 @@ enum Sight {
 impl Sight {
     fn admits(&self, seen: Seen) -> bool {
         match (self, seen) {
-            (Self::Answer(server, source), Seen::Answer(by, from)) => *server == by && source.is_none_or(|ip| ip == from),
+            (Self::Answer(server, source), Seen::Answer(by, from)) => {
+                *server == by && source.is_none_or(|ip| ip == from)
+            }
             (Self::Echo, Seen::Echo) | (Self::Lost(_), Seen::Silence) => true,
             (Self::Refused(codes) | Self::Lost(codes), Seen::Errno(code)) => codes.contains(&code),
             (Self::Answer(..) | Self::Echo | Self::Refused(_) | Self::Lost(_), _) => false,
@@ -72,7 +74,8 @@ pub(crate) fn branches(outcomes: &[Outcome<'_>]) -> bool {
 
 /// What is wrong, if something is.
 pub(crate) fn compare(aim: &Aim, outcomes: &[Outcome<'_>], seen: &[Seen]) -> Result<(), String> {
-    let undecided = outcomes.iter().any(|way| way.disposition == Disposition::Indeterminate || !way.depends_on.is_empty());
+    let undecided =
+        outcomes.iter().any(|way| way.disposition == Disposition::Indeterminate || !way.depends_on.is_empty());
     match (aim.decides, undecided) {
         (Decides::Yes, true) => return Err("the walk does not decide what the kernel does".to_owned()),
         (Decides::No, false) => return Err("the walk decides what it cannot know".to_owned()),
@@ -122,11 +125,13 @@ fn shares(outcomes: &[Outcome<'_>], sights: &[Sight], seen: &[Seen]) -> Result<(
         if sights[..at].contains(sight) {
             continue;
         }
-        let share: f64 = outcomes.iter().zip(sights).filter(|(_, other)| *other == sight).map(|(way, _)| way.share).sum();
+        let share: f64 =
+            outcomes.iter().zip(sights).filter(|(_, other)| *other == sight).map(|(way, _)| way.share).sum();
         let mean = tries * share;
         let bound = SIGMAS * (mean * (1.0 - share).max(0.0)).sqrt() + if share < 1.0 { 1.0 } else { 1e-6 };
         // Silence can be of several kinds: what only this one explains, and all that it may explain.
-        let alone = count(&|one| sight.admits(*one) && !sights.iter().any(|other| other != sight && other.admits(*one)));
+        let alone =
+            count(&|one| sight.admits(*one) && !sights.iter().any(|other| other != sight && other.admits(*one)));
         let all = count(&|one| sight.admits(*one));
         if alone > mean + bound || all < mean - bound {
             return Err(format!("{sight:?} has share {share:.4}, but {alone} to {all} of {tries} tries went there"));
@@ -163,7 +168,11 @@ fn rejection(aim: &Aim, with: &str) -> Sight {
     };
     // A TCP connect over IPv6 was seen to go on in spite of ICMPv6 errors (Linux 6.18).
     let deaf = aim.to.is_ipv6() && aim.proto == Proto::Tcp && with != "tcp-reset";
-    if !deaf && (fatal || aim.proto == Proto::Tcp) { Sight::Refused(vec![code]) } else { Sight::Lost(vec![code, EPERM]) }
+    if !deaf && (fatal || aim.proto == Proto::Tcp) {
+        Sight::Refused(vec![code])
+    } else {
+        Sight::Lost(vec![code, EPERM])
+    }
 }
 
 /// What happens at the address where the node lets the packet go.
@@ -192,7 +201,9 @@ fn arrival(aim: &Aim, way: &Outcome<'_>) -> Sight {
         Proto::Icmp => Sight::Echo,
         // Sockets for UDP have addresses that were chosen, and this one was not.
         Proto::Udp if link_local => Sight::Refused(vec![ECONNREFUSED]),
-        Proto::Tcp | Proto::Udp if SERVED.contains(&way.destination.port()) => Sight::Answer(way.destination, way.source),
+        Proto::Tcp | Proto::Udp if SERVED.contains(&way.destination.port()) => {
+            Sight::Answer(way.destination, way.source)
+        }
         Proto::Tcp | Proto::Udp => Sight::Refused(vec![ECONNREFUSED]),
     }
 }

@@ -120,7 +120,8 @@ impl Maker {
                     let _ = writeln!(rules, "-A {chain} {side} {vip} -j CT --notrack");
                 }
             }
-            let chains: Vec<String> = (0..=self.dice.below(3)).map(|n| format!("{}{at}{n}", char::from(table.as_bytes()[0]))).collect();
+            let chains: Vec<String> =
+                (0..=self.dice.below(3)).map(|n| format!("{}{at}{n}", char::from(table.as_bytes()[0]))).collect();
             for name in &chains {
                 let _ = writeln!(heads, ":{name} - [0:0]");
             }
@@ -193,41 +194,107 @@ impl Maker {
         let plain = |text: String| Some((String::new(), text));
         match kind {
             0 | 1 => {
-                let net = pick(&mut self.dice, &["10.244.1.5/32", "10.244.0.0/16", "203.0.113.0/24", "192.168.0.0/16"], &["fd00:244:0:1::5/128", "fd00:244::/56", "2001:db8::/32"]);
+                let net = pick(
+                    &mut self.dice,
+                    &["10.244.1.5/32", "10.244.0.0/16", "203.0.113.0/24", "192.168.0.0/16"],
+                    &["fd00:244:0:1::5/128", "fd00:244::/56", "2001:db8::/32"],
+                );
                 plain(format!("{not}-s {net}"))
             }
             2 | 3 => {
-                let net = pick(&mut self.dice, &["10.96.0.10/32", "10.96.0.8/30", "10.96.0.0/16", "10.244.0.0/16", "192.168.50.11/32", "10.96.0.12/32"], &["fd00:96::a/128", "fd00:96::8/126", "fd00:96::/108", "fd00:244::/56"]);
+                let net = pick(
+                    &mut self.dice,
+                    &[
+                        "10.96.0.10/32",
+                        "10.96.0.8/30",
+                        "10.96.0.0/16",
+                        "10.244.0.0/16",
+                        "192.168.50.11/32",
+                        "10.96.0.12/32",
+                    ],
+                    &["fd00:96::a/128", "fd00:96::8/126", "fd00:96::/108", "fd00:244::/56"],
+                );
                 plain(format!("{not}-d {net}"))
             }
-            4 if !matches!(chain, "OUTPUT" | "POSTROUTING") => plain(format!("{not}-i {}", self.dice.of(&["eth0", "eth1", "veth-pod1", "eth+", "veth+", "lo"]))),
-            5 if !matches!(chain, "INPUT" | "PREROUTING") => plain(format!("{not}-o {}", self.dice.of(&["eth0", "eth1", "veth-pod2", "eth+", "veth+", "lo"]))),
+            4 if !matches!(chain, "OUTPUT" | "POSTROUTING") => {
+                plain(format!("{not}-i {}", self.dice.of(&["eth0", "eth1", "veth-pod1", "eth+", "veth+", "lo"])))
+            }
+            5 if !matches!(chain, "INPUT" | "PREROUTING") => {
+                plain(format!("{not}-o {}", self.dice.of(&["eth0", "eth1", "veth-pod2", "eth+", "veth+", "lo"])))
+            }
             6 | 7 => {
-                let (protocol, port) = (self.dice.of(&["tcp", "udp"]), self.dice.of(&["80", "8080", "53", "1:1023", "8000:9000", ":80"]));
+                let (protocol, port) =
+                    (self.dice.of(&["tcp", "udp"]), self.dice.of(&["80", "8080", "53", "1:1023", "8000:9000", ":80"]));
                 Some((protocol.to_owned(), format!("-m {protocol} {not}--dport {port}")))
             }
             8 => {
                 let protocol = self.dice.of(&["tcp", "udp"]);
-                let ports = self.dice.of(&["--dports 80,443", "--dports 53,8000:9000", "--ports 80,443", "--sports 1024:65535"]);
+                let ports = self.dice.of(&[
+                    "--dports 80,443",
+                    "--dports 53,8000:9000",
+                    "--ports 80,443",
+                    "--sports 1024:65535",
+                ]);
                 Some((protocol.to_owned(), format!("-m multiport {not}{ports}")))
             }
-            9 => Some(("tcp".to_owned(), format!("-m tcp {not}--tcp-flags {}", self.dice.of(&["SYN,ACK SYN", "FIN,SYN,RST,ACK SYN", "ACK ACK", "RST NONE"])))),
-            10 | 11 => plain(format!("-m mark {not}--mark {}", self.dice.of(&["0x1/0x1", "0x2/0x3", "0x4000/0x4000", "0x0", "0x3"]))),
+            9 => Some((
+                "tcp".to_owned(),
+                format!(
+                    "-m tcp {not}--tcp-flags {}",
+                    self.dice.of(&["SYN,ACK SYN", "FIN,SYN,RST,ACK SYN", "ACK ACK", "RST NONE"])
+                ),
+            )),
+            10 | 11 => plain(format!(
+                "-m mark {not}--mark {}",
+                self.dice.of(&["0x1/0x1", "0x2/0x3", "0x4000/0x4000", "0x0", "0x3"])
+            )),
             12 => plain(format!("-m connmark {not}--mark {}", self.dice.of(&["0x1/0x1", "0x0", "0x10/0xf0"]))),
             13 => {
-                let states = ["NEW", "ESTABLISHED,RELATED", "NEW,ESTABLISHED", "INVALID", "UNTRACKED", "DNAT", "SNAT,DNAT", "NEW,UNTRACKED"];
-                (site != Site::Raw).then(|| (String::new(), format!("-m conntrack {not}--ctstate {}", self.dice.of(&states))))
+                let states = [
+                    "NEW",
+                    "ESTABLISHED,RELATED",
+                    "NEW,ESTABLISHED",
+                    "INVALID",
+                    "UNTRACKED",
+                    "DNAT",
+                    "SNAT,DNAT",
+                    "NEW,UNTRACKED",
+                ];
+                (site != Site::Raw)
+                    .then(|| (String::new(), format!("-m conntrack {not}--ctstate {}", self.dice.of(&states))))
             }
-            14 => plain(format!("-m addrtype {not}{}", self.dice.of(&["--dst-type LOCAL", "--src-type LOCAL", "--dst-type UNICAST", if four { "--dst-type LOCAL,BROADCAST" } else { "--dst-type LOCAL,UNICAST" }]))),
-            15 | 16 if four => plain(format!("-m set {not}--match-set {}", self.dice.of(&["src src", "dst dst", "both dst,dst,src", "ports dst", "dst src", "src dst"]))),
+            14 => plain(format!(
+                "-m addrtype {not}{}",
+                self.dice.of(&[
+                    "--dst-type LOCAL",
+                    "--src-type LOCAL",
+                    "--dst-type UNICAST",
+                    if four { "--dst-type LOCAL,BROADCAST" } else { "--dst-type LOCAL,UNICAST" }
+                ])
+            )),
+            15 | 16 if four => plain(format!(
+                "-m set {not}--match-set {}",
+                self.dice.of(&["src src", "dst dst", "both dst,dst,src", "ports dst", "dst src", "src dst"])
+            )),
             17 => {
-                let range = pick(&mut self.dice, &["--src-range 10.244.1.0-10.244.1.9", "--dst-range 10.96.0.9-10.96.0.11", "--dst-range 10.244.1.6-10.244.2.5"], &["--src-range fd00:244:0:1::1-fd00:244:0:1::9", "--dst-range fd00:96::9-fd00:96::b"]);
+                let range = pick(
+                    &mut self.dice,
+                    &[
+                        "--src-range 10.244.1.0-10.244.1.9",
+                        "--dst-range 10.96.0.9-10.96.0.11",
+                        "--dst-range 10.244.1.6-10.244.2.5",
+                    ],
+                    &["--src-range fd00:244:0:1::1-fd00:244:0:1::9", "--dst-range fd00:96::9-fd00:96::b"],
+                );
                 let (option, value) = range.split_once(' ')?;
                 plain(format!("-m iprange {not}{option} {value}"))
             }
             18 if self.chances > 0 && self.dice.once_in(2) => {
                 self.chances -= 1;
-                plain(format!("-m statistic --mode random {not}--probability {}", self.dice.of(&["0.25", "0.5", "0.33333333349", "0.8"])))
+                plain(format!(
+                    "-m statistic --mode random {not}--probability {}",
+                    self.dice.of(&["0.25", "0.5", "0.33333333349", "0.8"])
+                ))
             }
             20 if self.dice.once_in(6) => {
                 self.unknown = true;
@@ -262,13 +329,29 @@ impl Maker {
             ])),
             Site::NatDst => self.destination(),
             Site::NatSrc => {
-                let v4 = ["-j MASQUERADE", "-j MASQUERADE --random-fully", "-j SNAT --to-source 10.99.0.1", "-j SNAT --to-source 192.168.60.11", "-j MARK --set-xmark 0x4000/0x0", "-j RETURN"];
+                let v4 = [
+                    "-j MASQUERADE",
+                    "-j MASQUERADE --random-fully",
+                    "-j SNAT --to-source 10.99.0.1",
+                    "-j SNAT --to-source 192.168.60.11",
+                    "-j MARK --set-xmark 0x4000/0x0",
+                    "-j RETURN",
+                ];
                 let v6 = ["-j MASQUERADE", "-j SNAT --to-source fd00:99::1", "-j RETURN"];
                 any(self.dice.of(if self.four { &v4 } else { &v6 }))
             }
             Site::Filter => {
-                let v4 = ["-j REJECT", "-j REJECT --reject-with icmp-admin-prohibited", "-j REJECT --reject-with icmp-host-prohibited", "-j DROP", "-j ACCEPT", "-j ACCEPT", "-j RETURN"];
-                let v6 = ["-j REJECT", "-j REJECT --reject-with icmp6-adm-prohibited", "-j DROP", "-j ACCEPT", "-j RETURN"];
+                let v4 = [
+                    "-j REJECT",
+                    "-j REJECT --reject-with icmp-admin-prohibited",
+                    "-j REJECT --reject-with icmp-host-prohibited",
+                    "-j DROP",
+                    "-j ACCEPT",
+                    "-j ACCEPT",
+                    "-j RETURN",
+                ];
+                let v6 =
+                    ["-j REJECT", "-j REJECT --reject-with icmp6-adm-prohibited", "-j DROP", "-j ACCEPT", "-j RETURN"];
                 any(self.dice.of(if self.four { &v4 } else { &v6 }))
             }
         }
@@ -276,7 +359,16 @@ impl Maker {
 
     fn destination(&mut self) -> (String, String) {
         let protocol = self.dice.of(&["tcp", "udp"]).to_owned();
-        let v4 = ["10.244.2.5:8080", "10.244.1.6:9000", "10.244.1.5:8080", "10.244.2.6", "192.168.50.11:8443", "203.0.113.8:53", "10.244.3.5:81", ":8081"];
+        let v4 = [
+            "10.244.2.5:8080",
+            "10.244.1.6:9000",
+            "10.244.1.5:8080",
+            "10.244.2.6",
+            "192.168.50.11:8443",
+            "203.0.113.8:53",
+            "10.244.3.5:81",
+            ":8081",
+        ];
         let v6 = ["[fd00:244:0:2::5]:8080", "[fd00:244:0:1::6]:9000", "fd00:244:0:2::6", "[fd00:50::11]:8443"];
         let text = match self.dice.below(8) {
             0 => " -j MARK --set-xmark 0x4000/0x4000".to_owned(),
@@ -289,14 +381,32 @@ impl Maker {
 
     fn packets(&mut self) -> Vec<Aim> {
         let v4 = [
-            "pod tcp 10.96.0.10:80", "pod udp 10.96.0.11:53", "pod tcp 10.96.0.12:8080", "pod udp 10.244.2.5:8080",
-            "client tcp 10.96.0.10:80", "client udp 10.96.0.12:53", "client tcp 192.168.50.11:8080", "client udp 10.244.1.6:9000",
-            "node tcp 10.96.0.10:80", "node udp 10.96.0.11:53", "node tcp 10.244.1.6:8080", "node udp 10.96.0.12:80",
-            "remote tcp 192.168.60.11:80", "remote udp 10.244.1.5:53", "pod tcp 192.168.50.11:80", "client tcp 10.96.0.11:9000",
+            "pod tcp 10.96.0.10:80",
+            "pod udp 10.96.0.11:53",
+            "pod tcp 10.96.0.12:8080",
+            "pod udp 10.244.2.5:8080",
+            "client tcp 10.96.0.10:80",
+            "client udp 10.96.0.12:53",
+            "client tcp 192.168.50.11:8080",
+            "client udp 10.244.1.6:9000",
+            "node tcp 10.96.0.10:80",
+            "node udp 10.96.0.11:53",
+            "node tcp 10.244.1.6:8080",
+            "node udp 10.96.0.12:80",
+            "remote tcp 192.168.60.11:80",
+            "remote udp 10.244.1.5:53",
+            "pod tcp 192.168.50.11:80",
+            "client tcp 10.96.0.11:9000",
         ];
         let v6 = [
-            "pod udp [fd00:96::a]:80", "pod tcp [fd00:96::b]:8080", "client udp [fd00:96::a]:53", "client tcp [fd00:96::c]:80",
-            "node udp [fd00:96::b]:80", "node tcp [fd00:244:0:1::6]:8080", "remote udp [fd00:244:0:1::5]:53", "client udp [fd00:50::11]:80",
+            "pod udp [fd00:96::a]:80",
+            "pod tcp [fd00:96::b]:8080",
+            "client udp [fd00:96::a]:53",
+            "client tcp [fd00:96::c]:80",
+            "node udp [fd00:96::b]:80",
+            "node tcp [fd00:244:0:1::6]:8080",
+            "remote udp [fd00:244:0:1::5]:53",
+            "client udp [fd00:50::11]:80",
         ];
         let all: &[&str] = if self.four { &v4 } else { &v6 };
         let first = self.dice.below(all.len());

@@ -31,8 +31,16 @@ use shoot::Pair;
 use topology::World;
 
 const TOOLS: &[&str] = &[
-    "ip", "nsenter", "sysctl", "ipset", "conntrack", "nft", "iptables-nft-restore", "ip6tables-nft-restore",
-    "iptables-legacy-restore", "ip6tables-legacy-restore",
+    "ip",
+    "nsenter",
+    "sysctl",
+    "ipset",
+    "conntrack",
+    "nft",
+    "iptables-nft-restore",
+    "ip6tables-nft-restore",
+    "iptables-legacy-restore",
+    "ip6tables-legacy-restore",
 ];
 /// What a whole run must come to at least: rule sets, pairs of a rule set and a packet, pairs of generated rule sets.
 const LEAST: (usize, usize, usize) = (40, 200, 100);
@@ -125,7 +133,13 @@ fn lacks() -> Option<String> {
         return Some("needs root".to_owned());
     }
     let missing = TOOLS.iter().find(|tool| {
-        Command::new(tool).arg("--version").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status().is_err()
+        Command::new(tool)
+            .arg("--version")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status()
+            .is_err()
     });
     if let Some(tool) = missing {
         return Some(format!("`{tool}` is not installed"));

@@ -65,7 +65,8 @@ fn destroy_sets(world: &World) {
     run(world.on_node("ipset").arg("flush"));
     let deadline = Instant::now() + Duration::from_secs(10);
     loop {
-        let gone = world.on_node("ipset").arg("destroy").stderr(Stdio::null()).status().is_ok_and(|status| status.success());
+        let gone =
+            world.on_node("ipset").arg("destroy").stderr(Stdio::null()).status().is_ok_and(|status| status.success());
         if gone {
             return;
         }

@@ -59,7 +59,14 @@ pub(crate) fn shoot(world: &mut World, set: &RuleSet, backend: Backend) -> Vec<P
     pairs
 }
 
-fn fire(world: &mut World, set: &RuleSet, backend: Backend, dumps: &NodeDumps, aims: &[&Aim], wait_ms: u64) -> Vec<Pair> {
+fn fire(
+    world: &mut World,
+    set: &RuleSet,
+    backend: Backend,
+    dumps: &NodeDumps,
+    aims: &[&Aim],
+    wait_ms: u64,
+) -> Vec<Pair> {
     let plane = Plane::new("node", dumps, &addresses(NODE));
     let walks: Vec<Vec<Outcome<'_>>> = aims.iter().map(|aim| walk(&plane, &packet(aim))).collect();
     let shots: Vec<_> = aims
@@ -67,7 +74,13 @@ fn fire(world: &mut World, set: &RuleSet, backend: Backend, dumps: &NodeDumps, a
         .zip(&walks)
         .map(|(aim, outcomes)| {
             // A chosen source port is free for one connection at a time.
-            let tries = if aim.from_port.is_some() { 1 } else if branches(outcomes) { MANY } else { 3 };
+            let tries = if aim.from_port.is_some() {
+                1
+            } else if branches(outcomes) {
+                MANY
+            } else {
+                3
+            };
             let shot = Shot { proto: aim.proto, from: aim.from, from_port: aim.from_port, to: aim.to, tries, wait_ms };
             (aim.place, shot)
         })
@@ -103,7 +116,14 @@ fn report(
         let _ = writeln!(
             text,
             "    walk: {:.4} {:?} to {} from {:?} masqueraded {} when {:?} by {:?} depends on {:?}",
-            way.share, way.disposition, way.destination, way.source, way.masqueraded, way.when, way.reason, way.depends_on
+            way.share,
+            way.disposition,
+            way.destination,
+            way.source,
+            way.masqueraded,
+            way.when,
+            way.reason,
+            way.depends_on
         );
         for hop in &way.hops {
             let at = hop.at.map_or("", |at| at.text);

@@ -19,17 +19,25 @@ pub(crate) const AGENT: &str = "SVC_TRACE_KERNEL_TRUTH_AGENT";
 pub(crate) const NODE: &[&str] = &["192.168.50.11", "192.168.60.11", "fd00:50::11", "fd00:60::11", "127.0.0.1", "::1"];
 pub(crate) const POD1: &[&str] = &["10.244.1.5", "fd00:244:0:1::5"];
 pub(crate) const POD2: &[&str] = &["10.244.1.6", "fd00:244:0:1::6"];
-pub(crate) const CLIENT: &[&str] = &["203.0.113.7", "203.0.113.8", "192.168.50.1", "2001:db8::7", "2001:db8::8", "fd00:50::1"];
-const REMOTE: &[&str] =
-    &["10.244.2.5", "10.244.2.6", "10.244.3.5", "192.168.60.2", "fd00:244:0:2::5", "fd00:244:0:2::6", "fd00:244:0:3::5", "fd00:60::2"];
+pub(crate) const CLIENT: &[&str] =
+    &["203.0.113.7", "203.0.113.8", "192.168.50.1", "2001:db8::7", "2001:db8::8", "fd00:50::1"];
+const REMOTE: &[&str] = &[
+    "10.244.2.5",
+    "10.244.2.6",
+    "10.244.3.5",
+    "192.168.60.2",
+    "fd00:244:0:2::5",
+    "fd00:244:0:2::6",
+    "fd00:244:0:3::5",
+    "fd00:60::2",
+];
 /// Addresses 10.96.0.10 and up, and their IPv6 kin, answer behind eth1: a packet that no rule changed is seen there.
 const SERVICES: std::ops::Range<u8> = 10..58;
 
 /// All that answers behind eth1.
 pub(crate) fn remote() -> Vec<IpAddr> {
-    let services = SERVICES.flat_map(|n| {
-        [IpAddr::from([10, 96, 0, n]), IpAddr::from([0xfd00, 0x96, 0, 0, 0, 0, 0, u16::from(n)])]
-    });
+    let services = SERVICES
+        .flat_map(|n| [IpAddr::from([10, 96, 0, n]), IpAddr::from([0xfd00, 0x96, 0, 0, 0, 0, 0, u16::from(n)])]);
     addresses(REMOTE).into_iter().chain(services).collect()
 }
 
@@ -147,7 +155,9 @@ impl World {
         let n = |short| self.name(short);
         let (node, client, remote) = (n("node"), n("client"), n("remote"));
         let mut links = String::new();
-        for (device, peer) in [("eth0", &client), ("eth1", &remote), ("veth-pod1", &n("pod1")), ("veth-pod2", &n("pod2"))] {
+        for (device, peer) in
+            [("eth0", &client), ("eth1", &remote), ("veth-pod1", &n("pod1")), ("veth-pod2", &n("pod2"))]
+        {
             links.push_str(&format!("link add {device} netns {node} type veth peer name eth0 netns {peer}\n"));
         }
         batch(None, &links);
@@ -184,12 +194,14 @@ impl World {
             );
             batch6(&pod, "route add default via fe80::1 dev eth0\n");
         }
-        for (name, all, gateways) in
-            [(&client, addresses(CLIENT), ["192.168.50.11", "fd00:50::11"]), (&remote, self::remote(), ["192.168.60.11", "fd00:60::11"])]
-        {
+        for (name, all, gateways) in [
+            (&client, addresses(CLIENT), ["192.168.50.11", "fd00:50::11"]),
+            (&remote, self::remote(), ["192.168.60.11", "fd00:60::11"]),
+        ] {
             let mut text = String::new();
             for ip in all {
-                let gateway = ["192.168.50.1", "192.168.60.2", "fd00:50::1", "fd00:60::2"].contains(&ip.to_string().as_str());
+                let gateway =
+                    ["192.168.50.1", "192.168.60.2", "fd00:50::1", "fd00:60::2"].contains(&ip.to_string().as_str());
                 let (bits, device) = match (ip.is_ipv4(), gateway) {
                     (true, true) => (24, "eth0"),
                     (true, false) => (32, "lo"),
@@ -229,8 +241,7 @@ impl Agent {
             .stdout(Stdio::piped())
             .spawn()
             .expect("nsenter runs");
-        let mut agent =
-            Self { input: child.stdin.take(), output: BufReader::new(child.stdout.take().unwrap()), child };
+        let mut agent = Self { input: child.stdin.take(), output: BufReader::new(child.stdout.take().unwrap()), child };
         agent.write(&serde_json::to_vec(orders).unwrap());
         assert_eq!(agent.line(), "ready\n", "the agent in {namespace} did not start");
         agent
@@ -274,8 +285,12 @@ pub(crate) fn run(command: &mut Command) -> String {
 /// The same with something on its standard input.
 #[track_caller]
 pub(crate) fn feed(command: &mut Command, input: &str) -> String {
-    let mut child =
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the command starts");
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the command starts");
     let mut pipe = child.stdin.take().unwrap();
     let text = input.to_owned();
     let writer = std::thread::spawn(move || pipe.write_all(text.as_bytes()));
