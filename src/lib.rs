@@ -11,6 +11,33 @@
 //!                       ▼    │                           ▼                                       ▼
 //!                      bundle                         Outcomes ───────── diagnose/ ─────────→ Report ─render→ stdout
 //! ```
+//!
+//! # Invariants
+//!
+//! - [`analyze`] is a function of its arguments: no clock, no environment, no I/O. Only `collect/` reads, only
+//!   `main.rs` touches the terminal and the exit code. Live, `--bundle`, `--node-dump` and tests take one path.
+//! - No stage imports a later one. `cluster/` and `dataplane/` do not know each other, `walk/` knows only `dataplane/`,
+//!   `render/` only [`report::Report`].
+//! - What is not understood is `Unknown` and is carried on. A rule that may or may not match is followed both ways to
+//!   the end: if the ends are alike it does not matter, else the path is undecided and names the rule.
+//! - What was not read is never "none": a dump that is cut, hidden behind another tool or of the other family makes the
+//!   outcome depend on it. Missing objects make no promise.
+//! - Rules are judged by what they do. Names such as `KUBE-SVC-…` give words, and tie a chain to its Service by hash.
+//!
+//! # Vocabulary
+//!
+//! **plane** a node's dataplane · **snapshot** all that was read · **path** a client place and an address · **outcome** one
+//! way a packet can go · **disposition** how it ends · **expectation** what the objects promise · **finding** the cluster
+//! is wrong · **gap** we could not look · **issue** a line we could not read.
+//!
+//! # Where the code found the first design wrong
+//!
+//! - A question about a Service, node or pod that is not there is an error (exit 2), so `analyze` returns a `Result`.
+//! - An undecidable rule gives one outcome `indeterminate` that keeps the share, and behind it the ends of both ways with
+//!   their condition in `when` and no share: so shares still sum to a million, and nothing undecided reads "delivered".
+//! - `untouched` is judged by the destination alone: a packet whose source was replaced by somebody's masquerade, and
+//!   whose destination was not, has reached no Service.
+//! - OUTPUT sees the outgoing interface of before its own translation, as in the kernel; routing after it sees the new.
 
 pub mod cli;
 pub mod cluster;
