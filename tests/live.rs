@@ -10,7 +10,7 @@ use api_server::{ApiServer, Exec, Reply, Request, forbidden, list, status};
 use serde_json::{Value, json};
 use svc_trace::Error;
 use svc_trace::collect::client::connect;
-use svc_trace::collect::config::{KubeOptions, Limits, NodeChoice, Say, Via, WhichNodes};
+use svc_trace::collect::config::{KubeOptions, Limits, NodeChoice, Profile, Say, Via, WhichNodes};
 use svc_trace::collect::debug_pod::guarded;
 use svc_trace::collect::manifest::Privilege;
 use svc_trace::collect::node::plan;
@@ -240,6 +240,31 @@ async fn a_stream_that_breaks_is_not_a_dump_that_ends() {
     assert_eq!(snapshot.nodes["n0"].dumps["iptables-save"].complete, Completeness::Cut);
     assert!(codes(&snapshot).contains(&Code::NodeNotCollected), "{:?}", snapshot.gaps);
     assert!(snapshot.gaps.iter().any(|gap| gap.summary.contains("ended early")));
+}
+
+#[tokio::test]
+async fn more_privilege_is_used_only_where_less_reads_nothing() {
+    let privileged = |server: &ApiServer| -> Vec<bool> {
+        let made = server.seen().into_iter().filter(|request| request.method == "POST" && request.path.ends_with("/jobs") && !request.query.contains("dryRun"));
+        made.map(|request| request.body.contains("\"privileged\":true")).collect()
+    };
+    let server = Cluster::default().start().await;
+    collect(&config(&server), &by_name("web")).await.unwrap();
+    assert_eq!(privileged(&server), [false]);
+
+    let blind = || Cluster { exec: Reply::Exec(Exec::Dump("proc-version", "Linux version 6.1\n")), ..Cluster::default() };
+    let server = blind().start().await;
+    collect(&config(&server), &by_name("web")).await.unwrap();
+    assert_eq!(privileged(&server), [false, true]);
+    assert_eq!(server.count("DELETE", "/jobs/svc-trace-"), 2);
+
+    let server = blind().start().await;
+    let mut config = config(&server);
+    config.pod.profile = Profile::Netadmin;
+    let snapshot = collect(&config, &by_name("web")).await.unwrap();
+    assert_eq!(privileged(&server), [false], "it was asked for less");
+    assert!(snapshot.nodes["n0"].dumps.contains_key("proc-version"));
+    assert!(codes(&snapshot).contains(&Code::ToolMissingOrCrashed), "what was not read is a gap: {:?}", snapshot.gaps);
 }
 
 #[tokio::test]

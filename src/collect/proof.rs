@@ -47,7 +47,7 @@ pub fn judge(node: &str, reading: Reading) -> Proof {
         }
         judge.nft(&mut gaps);
         judge.sets(&mut gaps);
-        if !reading.done {
+        if !reading.done || !reading.unread.is_empty() {
             gaps.push(judge.tool(format!("the reading of {node} ended early; not read: {}", reading.unread.join(", ")), "what the dumps that are not there hold"));
         }
         for (name, dump) in &reading.dumps.dumps {
