@@ -10,7 +10,8 @@ scratch=$root/target/mutants
 rm -rf "$scratch" && mkdir -p "$scratch" || exit 2
 trap 'rm -rf "$scratch"' EXIT
 (cd "$root" && git ls-files -z | xargs -0 cp --parents -t "$scratch") || exit 2
-export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$root/target}
+# A folder of its own: artifacts of the changed walk must not be taken for the real one.
+export CARGO_TARGET_DIR=$root/target/mutation
 cd "$scratch" || exit 2
 
 caught=0 missed=0
