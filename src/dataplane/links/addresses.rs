@@ -3,6 +3,8 @@
 
 use std::net::IpAddr;
 
+use rustc_hash::FxHashMap;
+
 use super::json::Json;
 
 /// A network interface of the node.
@@ -162,15 +164,20 @@ fn read_address<'snap>(entry: &Json<'snap>) -> Option<Address<'snap>> {
 
 /// Adds what `ip -j -d link` tells; what it lists and `ip addr` did not is added without addresses.
 pub(crate) fn add_links<'snap>(interfaces: &mut Vec<Interface<'snap>>, list: &[Json<'snap>]) {
+    let mut places: FxHashMap<&str, usize> =
+        interfaces.iter().zip(0..).map(|(known, place)| (known.name, place)).collect();
     for entry in list.iter().filter_map(read_interface) {
-        match interfaces.iter_mut().find(|known| known.name == entry.name) {
+        match places.get(entry.name).and_then(|place| interfaces.get_mut(*place)) {
             Some(known) => {
                 known.kind = entry.kind.or(known.kind);
                 known.port_kind = entry.port_kind.or(known.port_kind);
                 known.master = entry.master.or(known.master);
                 known.xdp |= entry.xdp;
             }
-            None => interfaces.push(entry),
+            None => {
+                places.insert(entry.name, interfaces.len());
+                interfaces.push(entry);
+            }
         }
     }
     interfaces.sort_by_key(|interface| interface.index);

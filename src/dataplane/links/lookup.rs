@@ -335,7 +335,7 @@ impl<'snap> Links<'snap> {
                 None => Turn::Next,
             },
             RuleAction::Goto(Some(to)) => {
-                let target = rules.iter().position(|other| other.priority >= to).unwrap_or(rules.len());
+                let target = rules.partition_point(|other| other.priority < to);
                 if target > at { Turn::To(target) } else { Turn::Next }
             }
             RuleAction::Goto(None) => Turn::Next,

@@ -4,6 +4,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+use rustc_hash::FxHashMap;
 
 use super::addresses::{Address, Interface, Scope, Standing};
 use super::lookup::Rules;
@@ -163,6 +164,10 @@ fn read_way(line: &str) -> Option<Way<'_>> {
 /// Kinds and scopes of fib_trie with the interfaces and gateways of route.
 fn join<'snap>(trie: Vec<Leaf<'snap>>, ways: &[Way<'snap>]) -> Vec<RouteEntry<'snap>> {
     let merged = is_merged(&trie);
+    let mut by_net: FxHashMap<Ipv4Net, Vec<&Way<'snap>>> = FxHashMap::default();
+    for way in ways.iter().filter(|way| way.dev != "*") {
+        by_net.entry(way.net).or_default().push(way);
+    }
     let mut routes = Vec::new();
     for leaf in trie {
         let held = matches!(leaf.kind, RouteKind::Local | RouteKind::Broadcast);
@@ -184,9 +189,8 @@ fn join<'snap>(trie: Vec<Leaf<'snap>>, ways: &[Way<'snap>]) -> Vec<RouteEntry<'s
             routes.push(entry(0, Vec::new()));
             continue;
         }
-        let mut fitting =
-            ways.iter().filter(|way| leaf.table == "main" && way.net == leaf.net && way.dev != "*").peekable();
-        if fitting.peek().is_none() {
+        let fitting = by_net.get(&leaf.net).filter(|_| leaf.table == "main").map(Vec::as_slice).unwrap_or_default();
+        if fitting.is_empty() {
             routes.push(entry(0, vec![NextHop { dev: None, gateway: None, dead: false }]));
         }
         for way in fitting {
