@@ -167,17 +167,14 @@ pub(crate) fn add_links<'snap>(interfaces: &mut Vec<Interface<'snap>>, list: &[J
     let mut places: FxHashMap<&str, usize> =
         interfaces.iter().zip(0..).map(|(known, place)| (known.name, place)).collect();
     for entry in list.iter().filter_map(read_interface) {
-        match places.get(entry.name).and_then(|place| interfaces.get_mut(*place)) {
-            Some(known) => {
-                known.kind = entry.kind.or(known.kind);
-                known.port_kind = entry.port_kind.or(known.port_kind);
-                known.master = entry.master.or(known.master);
-                known.xdp |= entry.xdp;
-            }
-            None => {
-                places.insert(entry.name, interfaces.len());
-                interfaces.push(entry);
-            }
+        if let Some(known) = places.get(entry.name).and_then(|place| interfaces.get_mut(*place)) {
+            known.kind = entry.kind.or(known.kind);
+            known.port_kind = entry.port_kind.or(known.port_kind);
+            known.master = entry.master.or(known.master);
+            known.xdp |= entry.xdp;
+        } else {
+            places.insert(entry.name, interfaces.len());
+            interfaces.push(entry);
         }
     }
     interfaces.sort_by_key(|interface| interface.index);
