@@ -1,4 +1,5 @@
 //! What may be typed: flags, words and their help. Derives only; what they mean together is decided in `config`.
+#![allow(rustdoc::broken_intra_doc_links, reason = "help texts hold IPv6 addresses in brackets")]
 
 use std::path::PathBuf;
 
