@@ -242,6 +242,6 @@ impl<'snap> Loaded<'snap> {
     #[must_use]
     pub fn place_of(&self, table: &str, chain: &str) -> Option<Loc<'snap>> {
         let found = self.ruleset.table(table)?.chain(chain)?;
-        found.declared.or_else(|| found.body(self.ruleset.dump, self.text).lines().first().copied())
+        found.declared(self.ruleset.dump).or_else(|| found.body(self.ruleset.dump, self.text).lines().first().copied())
     }
 }

@@ -193,7 +193,7 @@ impl<'snap> Walker<'_, 'snap> {
             state.hop_with(place.base.table, place.chain, Action::Unknown(name.into()), Some(rule.at), chance);
             return vec![state.undecided(Dependency::Rule(rule.at, format!("chain {name} {}", Dependency::CHAIN_MISSING)))];
         };
-        let declared = place.table.chains.get(index).is_some_and(|chain| chain.declared.is_some() || !chain.is_empty());
+        let declared = place.table.chains.get(index).is_some_and(|chain| chain.declared(place.table.dump).is_some() || !chain.is_empty());
         if !declared {
             state.hop_with(place.base.table, place.chain, Action::Unknown(name.into()), Some(rule.at), chance);
             return vec![state.undecided(Dependency::Rule(rule.at, format!("chain {name} {}", Dependency::CHAIN_MISSING)))];
@@ -237,8 +237,8 @@ impl<'snap> Walker<'_, 'snap> {
     fn policy(&self, mut state: State<'snap>, base: &BaseChain<'snap>, table: &Table<'snap>) -> Vec<Way<'snap>> {
         let chain = table.chain(state.hook.chain());
         let name: &'static str = state.hook.chain();
-        let at: Option<Loc<'snap>> = chain.and_then(|chain| chain.declared);
-        match chain.and_then(|chain| chain.policy) {
+        let at: Option<Loc<'snap>> = chain.and_then(|chain| chain.declared(table.dump));
+        match chain.and_then(|chain| chain.policy()) {
             Some("DROP") => {
                 state.hop(base.table, name, Action::Policy("DROP"), at);
                 let reason = at.map_or_else(|| Reason::Route("policy DROP".into()), Reason::Policy);

@@ -37,6 +37,8 @@ pub enum Backend {
 pub struct Table<'snap> {
     /// `nat`
     pub name: &'snap str,
+    /// Name of the dump that it is of.
+    pub dump: &'snap str,
     /// Chains, in the order of the dump.
     pub chains: Vec<Chain<'snap>>,
     /// `COMMIT` was seen.
@@ -53,22 +55,23 @@ pub enum Committed {
     No,
 }
 
-/// `:KUBE-SERVICES - [0:0]` and its rules.
+/// `:KUBE-SERVICES - [0:0]` and its rules. There are as many as ten per Service: kept small.
 #[derive(Debug)]
 pub struct Chain<'snap> {
     /// Name.
     pub name: &'snap str,
-    /// Policy of a builtin chain.
-    pub policy: Option<&'snap str>,
-    /// The line that declares it; `None` in a fragment that has only rules of it.
-    pub declared: Option<Loc<'snap>>,
-    spans: Vec<Span>,
+    /// The line that declares it and its number; empty in a fragment that has only rules of it.
+    declared: &'snap str,
+    declared_line: u32,
     lines: u32,
-    body: OnceLock<Body<'snap>>,
+    /// Nearly every chain's lines stand together.
+    first: Span,
+    more: Vec<Span>,
+    body: OnceLock<Box<Body<'snap>>>,
 }
 
 /// Consecutive lines of one chain.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 struct Span {
     start: usize,
     end: usize,
@@ -119,13 +122,13 @@ impl<'snap> Ruleset<'snap> {
                 Some(b'*') => {
                     let name = line.get(1..).unwrap_or_default().trim_end();
                     table = Some(set.tables.len());
-                    set.tables.push(Table::new(name));
+                    set.tables.push(Table::new(dump, name));
                     (last_chain, last_name) = (usize::MAX, "");
                 }
                 Some(b':') => {
                     let loc = Loc { dump, line: number, text: line.trim_end() };
                     match set.table_for(&mut table, default_table).and_then(|index| set.tables.get_mut(index)) {
-                        Some(table) => table.declare(loc),
+                        Some(table) => table.declare(first_word(loc.text.get(1..).unwrap_or_default()), loc),
                         None => set.unread.push(loc),
                     }
                 }
@@ -145,21 +148,14 @@ impl<'snap> Ruleset<'snap> {
     fn other(&mut self, line: &'snap str, number: u32, table: &mut Option<usize>, default_table: Option<&'snap str>) {
         let loc = Loc { dump: self.dump, line: number, text: line.trim_end() };
         let mut words = line.split_ascii_whitespace();
-        let (verb, name, policy) = (words.next(), words.next(), words.next());
-        let declared = match (verb, name) {
-            (Some("-P"), Some(name)) => Some((name, policy)),
-            (Some("-N"), Some(name)) => Some((name, None)),
+        let declared = match (words.next(), words.next()) {
+            (Some("-P" | "-N"), Some(name)) => Some(name),
             (None, _) => return,
             _ => None,
         };
         let index = declared.and_then(|_| self.table_for(table, default_table));
         match (declared, index.and_then(|index| self.tables.get_mut(index))) {
-            (Some((name, policy)), Some(table)) => {
-                let chain = table.chain_for(name);
-                if let Some(chain) = table.chains.get_mut(chain) {
-                    (chain.policy, chain.declared) = (policy, Some(loc));
-                }
-            }
+            (Some(name), Some(table)) => table.declare(name, loc),
             _ => self.unread.push(loc),
         }
     }
@@ -169,7 +165,7 @@ impl<'snap> Ruleset<'snap> {
             let name = default_table?;
             let known = self.tables.iter().position(|t| t.name == name);
             *table = Some(known.unwrap_or_else(|| {
-                self.tables.push(Table::new(name));
+                self.tables.push(Table::new(self.dump, name));
                 self.tables.len() - 1
             }));
         }
@@ -197,8 +193,8 @@ impl<'snap> Ruleset<'snap> {
 }
 
 impl<'snap> Table<'snap> {
-    fn new(name: &'snap str) -> Self {
-        Self { name, chains: Vec::new(), committed: Committed::No, by_name: FxHashMap::default() }
+    fn new(dump: &'snap str, name: &'snap str) -> Self {
+        Self { name, dump, chains: Vec::new(), committed: Committed::No, by_name: FxHashMap::default() }
     }
 
     fn chain_for(&mut self, name: &'snap str) -> usize {
@@ -210,14 +206,11 @@ impl<'snap> Table<'snap> {
         index as usize
     }
 
-    /// `:INPUT ACCEPT [0:0]`
-    fn declare(&mut self, loc: Loc<'snap>) {
-        let rest = loc.text.get(1..).unwrap_or_default();
-        let name = first_word(rest);
-        let policy = rest.get(name.len() + 1..).map(first_word).filter(|policy| *policy != "-" && !policy.is_empty());
+    /// `:INPUT ACCEPT [0:0]`, `-P INPUT ACCEPT`, `-N KUBE-SERVICES`
+    fn declare(&mut self, name: &'snap str, loc: Loc<'snap>) {
         let index = self.chain_for(name);
         if let Some(chain) = self.chains.get_mut(index) {
-            (chain.policy, chain.declared) = (policy, Some(loc));
+            (chain.declared, chain.declared_line) = (loc.text, loc.line);
         }
     }
 
@@ -236,14 +229,36 @@ impl<'snap> Table<'snap> {
 
 impl<'snap> Chain<'snap> {
     fn new(name: &'snap str) -> Self {
-        Self { name, policy: None, declared: None, spans: Vec::new(), lines: 0, body: OnceLock::new() }
+        let first = Span::default();
+        Self { name, declared: "", declared_line: 0, lines: 0, first, more: Vec::new(), body: OnceLock::new() }
     }
 
     fn extend(&mut self, start: usize, end: usize, line: u32) {
         self.lines = self.lines.saturating_add(1);
-        match self.spans.last_mut() {
-            Some(span) if span.end + 1 == start => span.end = end,
-            _ => self.spans.push(Span { start, end, line }),
+        let last = self.more.last_mut().unwrap_or(&mut self.first);
+        if self.lines == 1 {
+            *last = Span { start, end, line };
+        } else if last.end + 1 == start {
+            last.end = end;
+        } else {
+            self.more.push(Span { start, end, line });
+        }
+    }
+
+    /// The line that declares it; `None` in a fragment that has only rules of it. `dump` is the one that it is of.
+    #[must_use]
+    pub fn declared(&self, dump: &'snap str) -> Option<Loc<'snap>> {
+        (self.declared_line > 0).then_some(Loc { dump, line: self.declared_line, text: self.declared })
+    }
+
+    /// Policy of a builtin chain.
+    #[must_use]
+    pub fn policy(&self) -> Option<&'snap str> {
+        let mut words = self.declared.split_ascii_whitespace();
+        match words.next()? {
+            "-N" => None,
+            "-P" => words.nth(1),
+            _ => words.next().filter(|policy| *policy != "-"),
         }
     }
 
@@ -263,7 +278,7 @@ impl<'snap> Chain<'snap> {
     pub fn body(&self, dump: &'snap str, text: &'snap str) -> &Body<'snap> {
         self.body.get_or_init(|| {
             let mut lines = Vec::with_capacity(self.len());
-            for span in &self.spans {
+            for span in std::iter::once(&self.first).filter(|_| !self.is_empty()).chain(&self.more) {
                 let part = text.get(span.start..span.end).unwrap_or_default();
                 lines.extend(part.split('\n').zip(span.line..).map(|(line, number)| Loc {
                     dump,
@@ -271,7 +286,7 @@ impl<'snap> Chain<'snap> {
                     text: rule_part(line).trim_end(),
                 }));
             }
-            Body::new(self.name, lines)
+            Box::new(Body::new(self.name, lines))
         })
     }
 }
