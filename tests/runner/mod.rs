@@ -125,7 +125,7 @@ impl Scenario {
         self.toml.expect.check(&self.name, &narrow);
         let Ok(report) = narrow else { return };
         let json = document::short(&report);
-        let whole = self.answer(&files, &query, &Scope::everything()).map(|report| document::short(&report)).unwrap_or_default();
+        let whole = self.answer(&files, &query, &Scope { nodes: Scope::of(&query).nodes, ..Scope::everything() }).map(|report| document::short(&report)).unwrap_or_default();
         assert_eq!(json, whole, "{}: reading only what the question needs changes the answer", self.name);
         insta::with_settings!({snapshot_path => &self.folder, prepend_module_to_snapshot => false, omit_expression => true, description => self.toml.about.as_str()}, {
             insta::assert_snapshot!("report", if self.toml.hops { json } else { document::without_hops(&json) });
