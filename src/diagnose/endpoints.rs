@@ -98,7 +98,7 @@ fn unused(context: &Context<'_, '_>) -> Vec<Finding> {
     }
     if reasons.is_empty() {
         // Without pods nobody can say why, but that there is none is certain.
-        if context.objects.pods.is_some() {
+        if context.objects.pods.is_some() || context.view.selector.is_none() {
             return Vec::new();
         }
         let mut finding = context.finding(Code::NoReadyEndpoint, "no endpoint takes connections, so every client is refused");
