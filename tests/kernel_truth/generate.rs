@@ -186,6 +186,7 @@ impl Maker {
     }
 
     /// A test and the protocol that it needs.
+    #[allow(clippy::too_many_lines, reason = "one arm a test")]
     fn test(&mut self, site: Site, chain: &str) -> Option<(String, String)> {
         let not = if self.dice.once_in(3) { "! " } else { "" };
         let kind = self.dice.below(22);
