@@ -26,7 +26,8 @@ const FILE_FLAGS: [&str; 5] = ["--bundle", "--node-dump", "--kubeconfig", "--dir
 #[must_use]
 pub fn candidates(words: &[String]) -> String {
     let live = Arc::new(options(words));
-    let words: Vec<OsString> = std::iter::once("kubectl-svc_trace".to_owned()).chain(words.iter().cloned()).map(OsString::from).collect();
+    let words: Vec<OsString> =
+        std::iter::once("kubectl-svc_trace".to_owned()).chain(words.iter().cloned()).map(OsString::from).collect();
     let before = words.len().checked_sub(2).and_then(|at| words.get(at)).and_then(|word| word.to_str());
     let flag = words.last().is_some_and(|word| word.as_encoded_bytes().starts_with(b"-"));
     let mut found = Vec::new();
@@ -85,11 +86,13 @@ fn command(live: &Arc<KubeOptions>) -> Command {
         })
     };
     let codes = ArgValueCompleter::new(|current: &OsStr| {
-        let codes = Code::ALL.iter().map(|code| CompletionCandidate::new(code.as_str()).help(Some(code.meaning().into())));
+        let codes =
+            Code::ALL.iter().map(|code| CompletionCandidate::new(code.as_str()).help(Some(code.meaning().into())));
         codes.filter(|code| begins(code.get_value(), current)).collect()
     });
     let demos = ArgValueCompleter::new(|current: &OsStr| {
-        let demos = demo::SCENARIOS.iter().map(|demo| CompletionCandidate::new(demo.name).help(Some(demo.about.into())));
+        let demos =
+            demo::SCENARIOS.iter().map(|demo| CompletionCandidate::new(demo.name).help(Some(demo.about.into())));
         demos.filter(|demo| begins(demo.get_value(), current)).collect()
     });
     Cli::command()
@@ -101,7 +104,9 @@ fn command(live: &Arc<KubeOptions>) -> Command {
                 .mut_arg("node", |arg| arg.add(from(Names::Nodes)))
                 .mut_arg("pod_namespace", |arg| arg.add(from(Names::Namespaces)))
         })
-        .mut_subcommand("collect", |sub| sub.mut_arg("target", |arg| arg.add(target())).mut_arg("node", |arg| arg.add(from(Names::Nodes))))
+        .mut_subcommand("collect", |sub| {
+            sub.mut_arg("target", |arg| arg.add(target())).mut_arg("node", |arg| arg.add(from(Names::Nodes)))
+        })
         .mut_subcommand("explain", |sub| sub.mut_arg("code", |arg| arg.add(codes)))
         .mut_subcommand("demo", |sub| sub.mut_arg("scenario", |arg| arg.add(demos)))
 }
@@ -166,9 +171,13 @@ mod tests {
 
     #[test]
     fn the_connection_is_the_one_that_is_typed() {
-        let words: Vec<String> = ["-n", "shop", "--context=big", "web", "--as"].iter().map(|w| (*w).to_owned()).collect();
+        let words: Vec<String> =
+            ["-n", "shop", "--context=big", "web", "--as"].iter().map(|w| (*w).to_owned()).collect();
         let read = options(&words);
-        assert_eq!((read.namespace.as_deref(), read.context.as_deref(), read.impersonate), (Some("shop"), Some("big"), None));
+        assert_eq!(
+            (read.namespace.as_deref(), read.context.as_deref(), read.impersonate),
+            (Some("shop"), Some("big"), None)
+        );
         let typing: Vec<String> = ["-n", "sh"].iter().map(|w| (*w).to_owned()).collect();
         assert_eq!(options(&typing).namespace, None);
     }

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::cli::{
-    Cli, ColorWhen, CollectArgs, Command, FailOn, FormatArg, InputArgs, KubeArgs, NodeArgs, OutputArgs, PacketArgs, PodArgs,
-    ProfileArg, ProtocolArg, TerminalArgs, TraceArgs, ViaArg,
+    Cli, CollectArgs, ColorWhen, Command, FailOn, FormatArg, InputArgs, KubeArgs, NodeArgs, OutputArgs, PacketArgs,
+    PodArgs, ProfileArg, ProtocolArg, TerminalArgs, TraceArgs, ViaArg,
 };
 use crate::collect::config::{CollectConfig, KubeOptions, Limits, NodeChoice, PodOptions, Profile, Via, WhichNodes};
 use crate::diagnose::PacketQuery;
@@ -105,7 +105,8 @@ fn color(when: ColorWhen, around: &Surroundings) -> Color {
 }
 
 fn style(terminal: &TerminalArgs, around: &Surroundings) -> Style {
-    let width = terminal.width.map(usize::from).or(around.terminal.map(|columns| columns.clamp(60, WIDEST))).unwrap_or(WIDTH);
+    let width =
+        terminal.width.map(usize::from).or(around.terminal.map(|columns| columns.clamp(60, WIDEST))).unwrap_or(WIDTH);
     let glyphs = if terminal.ascii { Glyphs::Ascii } else { Glyphs::Unicode };
     Style { width, glyphs, ..Style::default() }
 }
@@ -172,7 +173,10 @@ fn trace(args: TraceArgs, kube: KubeArgs) -> Result<Action> {
 fn refuse_mixtures(input: &InputArgs, nodes: &NodeArgs, pod: &PodArgs, sampling: Sampling) -> Result<()> {
     let chosen = [!nodes.node.is_empty(), nodes.node_selector.is_some(), nodes.all_nodes];
     if chosen.iter().filter(|chosen| **chosen).count() > 1 {
-        return Err(Error::usage_help("`--node`, `--node-selector` and `--all-nodes` exclude each other", "give one of them"));
+        return Err(Error::usage_help(
+            "`--node`, `--node-selector` and `--all-nodes` exclude each other",
+            "give one of them",
+        ));
     }
     let offline = if input.bundle.is_some() {
         Some("--bundle")
@@ -211,7 +215,10 @@ fn one_node(names: &[String]) -> Result<Option<String>> {
     match names {
         [] => Ok(None),
         [one] => Ok(Some(one.clone())),
-        _ => Err(Error::usage_help("pasted dumps are of one node, `--node` names several", "kubectl svc-trace collect -d DIR makes a bundle of several")),
+        _ => Err(Error::usage_help(
+            "pasted dumps are of one node, `--node` names several",
+            "kubectl svc-trace collect -d DIR makes a bundle of several",
+        )),
     }
 }
 
@@ -229,7 +236,10 @@ fn asked(target: String, from: Option<String>, namespace: Option<String>, nodes:
 fn collect(args: CollectArgs, kube: KubeArgs) -> Result<Action> {
     let CollectArgs { target, dir, output, all_namespaces, from, local, nodes, pod } = args;
     if all_namespaces && target.is_some() {
-        return Err(Error::usage_help("`-A` collects all Services, a target only what it needs", "leave out one of them"));
+        return Err(Error::usage_help(
+            "`-A` collects all Services, a target only what it needs",
+            "leave out one of them",
+        ));
     }
     let input = InputArgs { local, ..InputArgs::default() };
     refuse_mixtures(&input, &nodes, &pod, Sampling::Once)?;
@@ -251,9 +261,12 @@ fn collect(args: CollectArgs, kube: KubeArgs) -> Result<Action> {
 
 fn packet(args: PacketArgs) -> Result<Action> {
     let help = "kubectl svc-trace packet --bundle DIR --node NODE --from 10.244.1.5 --to 10.96.0.1:443 --protocol tcp";
-    let from: IpAddr = args.from.parse().map_err(|_| Error::usage_help(format!("`--from {}` is not an address", args.from), help))?;
-    let to: SocketAddr =
-        args.to.parse().map_err(|_| Error::usage_help(format!("`--to {}` is not an address with a port", args.to), help))?;
+    let from: IpAddr =
+        args.from.parse().map_err(|_| Error::usage_help(format!("`--from {}` is not an address", args.from), help))?;
+    let to: SocketAddr = args
+        .to
+        .parse()
+        .map_err(|_| Error::usage_help(format!("`--to {}` is not an address with a port", args.to), help))?;
     if from.is_ipv4() != to.is_ipv4() {
         return Err(Error::usage_help(format!("`{from}` and `{}` are of two families", to.ip()), help));
     }
@@ -329,7 +342,11 @@ fn duration(flag: &str, text: &str) -> Result<Duration> {
     let wrong = || Error::usage_help(format!("`{flag} {text}` is not a time"), format!("{flag} 30s, {flag} 2m"));
     let read = match text.parse::<u64>() {
         Ok(seconds) => Duration::from_secs(seconds),
-        Err(_) => text.parse::<jiff::SignedDuration>().ok().and_then(|read| Duration::try_from(read).ok()).ok_or_else(wrong)?,
+        Err(_) => text
+            .parse::<jiff::SignedDuration>()
+            .ok()
+            .and_then(|read| Duration::try_from(read).ok())
+            .ok_or_else(wrong)?,
     };
     Ok(if read.is_zero() { Duration::from_secs(24 * 60 * 60) } else { read })
 }

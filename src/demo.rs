@@ -143,7 +143,10 @@ impl Scenario {
     pub fn find(name: &str) -> Result<Self> {
         SCENARIOS.iter().find(|scenario| scenario.name == name).copied().ok_or_else(|| {
             let near = nearest::closest(name, SCENARIOS.iter().map(|scenario| scenario.name));
-            let help = near.map_or_else(|| "kubectl svc-trace demo --list".to_owned(), |near| format!("kubectl svc-trace demo {near}"));
+            let help = near.map_or_else(
+                || "kubectl svc-trace demo --list".to_owned(),
+                |near| format!("kubectl svc-trace demo {near}"),
+            );
             Error::usage_help(format!("there is no demo `{}`", name.escape_debug()), help)
         })
     }
@@ -168,22 +171,30 @@ impl Scenario {
     /// # Errors
     /// If it is no bundle.
     pub fn snapshot(&self, query: &Query) -> Result<Snapshot> {
-        let files: BTreeMap<String, Vec<u8>> =
-            self.files.iter().chain(self.instead).map(|(name, text)| ((*name).to_owned(), text.as_bytes().to_vec())).collect();
+        let files: BTreeMap<String, Vec<u8>> = self
+            .files
+            .iter()
+            .chain(self.instead)
+            .map(|(name, text)| ((*name).to_owned(), text.as_bytes().to_vec()))
+            .collect();
         bundle::load_memory(self.name, files, &Scope::of(query))
     }
 
     /// The line before the report: what is seen, and that it is no cluster of the reader's.
     #[must_use]
     pub fn introduction(&self) -> String {
-        format!("Demo {}: {}. Embedded data: {}. No cluster was asked. Other demos: --list", self.name, self.about, self.origin)
+        format!(
+            "Demo {}: {}. Embedded data: {}. No cluster was asked. Other demos: --list",
+            self.name, self.about, self.origin
+        )
     }
 }
 
 /// The table of scenarios.
 #[must_use]
 pub fn list(style: Style) -> String {
-    let rows: Vec<[String; 2]> = SCENARIOS.iter().map(|scenario| [scenario.name.to_owned(), scenario.about.to_owned()]).collect();
+    let rows: Vec<[String; 2]> =
+        SCENARIOS.iter().map(|scenario| [scenario.name.to_owned(), scenario.about.to_owned()]).collect();
     prose::columns(&rows, style)
 }
 
@@ -198,12 +209,28 @@ mod tests {
             let query = scenario.query().unwrap();
             let snapshot = scenario.snapshot(&query).unwrap();
             assert!(snapshot.gaps.is_empty(), "{}: {:?}", scenario.name, snapshot.gaps);
-            assert!(snapshot.objects.services.is_some() && snapshot.objects.slices.is_some() && snapshot.objects.pods.is_some());
-            assert_eq!(snapshot.objects.services().iter().filter(|s| s.metadata.name.as_deref() == Some(scenario.target)).count(), 1);
+            assert!(
+                snapshot.objects.services.is_some()
+                    && snapshot.objects.slices.is_some()
+                    && snapshot.objects.pods.is_some()
+            );
+            assert_eq!(
+                snapshot
+                    .objects
+                    .services()
+                    .iter()
+                    .filter(|s| s.metadata.name.as_deref() == Some(scenario.target))
+                    .count(),
+                1
+            );
             assert!(!snapshot.nodes.is_empty());
             for (node, dumps) in &snapshot.nodes {
                 for dump in ["iptables-save", "ip-addr", "ip-route", "ip-rule", "sysctl"] {
-                    assert!(dumps.dumps.get(dump).is_some_and(|dump| !dump.text.is_empty()), "{}: {node} {dump}", scenario.name);
+                    assert!(
+                        dumps.dumps.get(dump).is_some_and(|dump| !dump.text.is_empty()),
+                        "{}: {node} {dump}",
+                        scenario.name
+                    );
                 }
             }
         }
@@ -215,7 +242,8 @@ mod tests {
         let query = scenario.query().unwrap();
         let changed = scenario.snapshot(&query).unwrap();
         let original = Scenario { instead: &[], ..scenario }.snapshot(&query).unwrap();
-        let text = |snapshot: &Snapshot| snapshot.nodes.get("a").unwrap().dumps.get("iptables-save").unwrap().text.clone();
+        let text =
+            |snapshot: &Snapshot| snapshot.nodes.get("a").unwrap().dumps.get("iptables-save").unwrap().text.clone();
         let (changed, original) = (text(&changed), text(&original));
         let differing: Vec<(&str, &str)> = changed.lines().zip(original.lines()).filter(|(a, b)| a != b).collect();
         assert_eq!(differing, [(":FORWARD DROP [0:0]", ":FORWARD ACCEPT [0:0]")]);

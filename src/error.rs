@@ -86,7 +86,9 @@ impl Error {
                 format!("did you mean {}?", nearest.iter().map(|n| format!("`{n}`")).collect::<Vec<_>>().join(", "))
             }),
             Self::Bundle { .. } => Some("kubectl svc-trace collect -d DIR makes a bundle".into()),
-            Self::Kubeconfig { .. } => Some("kubectl config get-contexts; or give --kubeconfig FILE, or --bundle DIR".into()),
+            Self::Kubeconfig { .. } => {
+                Some("kubectl config get-contexts; or give --kubeconfig FILE, or --bundle DIR".into())
+            }
             Self::File { .. } | Self::Output(_) | Self::Interrupted => None,
         }
     }

@@ -96,7 +96,19 @@ const TARGETS: &str = "a target is `web`, `web:http`, `web:80/tcp`, `svc/web`, `
 const CLIENTS: &str = "say `--from pod/NAME`, `deploy/NAME`, `node/NAME`, an address, or `external`";
 /// Kinds that a target is often given with and that have no address of their own.
 const NOT_TRACED: [&str; 13] = [
-    "pod", "pods", "po", "deploy", "deployment", "deployments", "sts", "statefulset", "ds", "daemonset", "ing", "ingress", "endpoints",
+    "pod",
+    "pods",
+    "po",
+    "deploy",
+    "deployment",
+    "deployments",
+    "sts",
+    "statefulset",
+    "ds",
+    "daemonset",
+    "ing",
+    "ingress",
+    "endpoints",
 ];
 
 impl Target {
@@ -159,7 +171,9 @@ impl Port {
             return number.map(Self::Number).ok_or_else(|| "has a port that is not 1 to 65535".into());
         }
         // A port's name is at most 63 characters in the API (15 in a container).
-        let good = !text.is_empty() && text.len() <= 63 && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+        let good = !text.is_empty()
+            && text.len() <= 63
+            && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
         if good { Ok(Self::Name(text.to_owned())) } else { Err("has no port number or name after the colon".into()) }
     }
 }
@@ -179,7 +193,10 @@ impl Client {
             return Ok(Self::Address(ip));
         }
         let Some((kind, rest)) = text.split_once('/') else {
-            return Err(Error::usage_help(format!("`--from {}` does not say what it is", text.escape_debug()), CLIENTS));
+            return Err(Error::usage_help(
+                format!("`--from {}` does not say what it is", text.escape_debug()),
+                CLIENTS,
+            ));
         };
         let (namespace, name) = rest.split_once('/').map_or((None, rest), |(namespace, name)| (Some(namespace), name));
         let checked = |name: &str| check_name(name).map(ToOwned::to_owned).map_err(|why| wrong(&why));
@@ -258,7 +275,12 @@ fn check_name(name: &str) -> std::result::Result<&str, String> {
     let bytes = name.as_bytes();
     if name.is_empty() {
         Err("has no name".into())
-    } else if bytes.len() > 253 || !bytes.iter().copied().all(good) || !ends(bytes.first()) || !ends(bytes.last()) || name.contains("..") {
+    } else if bytes.len() > 253
+        || !bytes.iter().copied().all(good)
+        || !ends(bytes.first())
+        || !ends(bytes.last())
+        || name.contains("..")
+    {
         Err("is no name that Kubernetes allows (lower case letters, digits, `-`)".into())
     } else {
         Ok(name)
@@ -345,7 +367,10 @@ mod tests {
 
     #[test]
     fn clients() {
-        let pod = |namespace: Option<&str>, name: &str| Client::Pod { namespace: namespace.map(Into::into), name: name.into() };
+        let pod = |namespace: Option<&str>, name: &str| Client::Pod {
+            namespace: namespace.map(Into::into),
+            name: name.into(),
+        };
         for (text, expected) in [
             ("pod/web-1", pod(None, "web-1")),
             ("pod/shop/web-1", pod(Some("shop"), "web-1")),

@@ -74,7 +74,9 @@ impl Report {
     #[must_use]
     pub fn is_complete(&self) -> bool {
         let cut = |issue: &Issue| issue.code == Code::OutputTruncated;
-        self.gaps.iter().all(|gap| !gap.counts) && !self.issues.iter().any(cut) && self.traces.iter().all(|trace| trace.state != PathState::Undecided)
+        self.gaps.iter().all(|gap| !gap.counts)
+            && !self.issues.iter().any(cut)
+            && self.traces.iter().all(|trace| trace.state != PathState::Undecided)
     }
 }
 

@@ -171,7 +171,8 @@ fn objects_for(asked: &Asked, objects: ObjectsFrom) -> Result<(Snapshot, Query)>
                 Ok((snapshot, query)) => Ok((without_node_gaps(snapshot), query)),
                 Err(Error::Kubeconfig { message } | Error::Api { message, .. }) => {
                     let mut gap = Gap::new(Code::ApiOnlyVerdict, None, format!("no objects were read: {message}"));
-                    gap.lost = Some("what Kubernetes promises: the dump is walked, and compared with nothing".to_owned());
+                    gap.lost =
+                        Some("what Kubernetes promises: the dump is walked, and compared with nothing".to_owned());
                     gap.help = Some("give --bundle DIR, or a --kubeconfig that works".to_owned());
                     gap.counts = false;
                     Ok((Snapshot { gaps: vec![gap], ..Snapshot::default() }, query("default")))
@@ -219,7 +220,11 @@ fn make_bundle(asked: Option<&Asked>, reach: Reach, collect: CollectConfig, to: 
     collect::save(&snapshot, to)?;
     let nodes: Vec<&str> = snapshot.nodes.keys().map(String::as_str).collect();
     let mut text = format!("wrote {} ({} Services", to.display(), snapshot.objects.services().len());
-    text.push_str(&if nodes.is_empty() { ", no node)\n".to_owned() } else { format!(", nodes {})\n", nodes.join(", ")) });
+    text.push_str(&if nodes.is_empty() {
+        ", no node)\n".to_owned()
+    } else {
+        format!(", nodes {})\n", nodes.join(", "))
+    });
     for gap in &snapshot.gaps {
         text.push_str(&format!("? {}: {}\n", gap.code, gap.summary));
     }
@@ -260,7 +265,10 @@ fn no_such_node(node: &str, input: &PacketInput) -> Error {
         PacketInput::Dumps(_) => Vec::new(),
     };
     let known: Vec<String> = known.iter().map(|name| format!("`{name}`")).collect();
-    Error::usage_help(format!("the bundle holds no dumps of node `{}`", node.escape_debug()), format!("it holds {}", known.join(", ")))
+    Error::usage_help(
+        format!("the bundle holds no dumps of node `{}`", node.escape_debug()),
+        format!("it holds {}", known.join(", ")),
+    )
 }
 
 /// A snapshot of pasted dumps alone.

@@ -45,14 +45,18 @@ pub fn first_plain(cli: &Command, words: &[OsString]) -> Option<usize> {
 
 /// Whether the next word is the value of this flag (written without its first dash).
 fn wants_value(cli: &Command, flag: &str) -> bool {
-    let known = || cli.get_arguments().chain(cli.get_subcommands().filter(|sub| sub.get_name() == "trace").flat_map(Command::get_arguments));
+    let known = || {
+        cli.get_arguments()
+            .chain(cli.get_subcommands().filter(|sub| sub.get_name() == "trace").flat_map(Command::get_arguments))
+    };
     let takes = |action: &ArgAction| matches!(action, ArgAction::Set | ArgAction::Append);
     if let Some(long) = flag.strip_prefix('-') {
         return !long.contains('=') && known().any(|arg| arg.get_long() == Some(long) && takes(arg.get_action()));
     }
     let mut letters = flag.chars();
     let short = letters.next();
-    letters.next().is_none() && known().any(|arg| arg.get_short().is_some() && arg.get_short() == short && takes(arg.get_action()))
+    letters.next().is_none()
+        && known().any(|arg| arg.get_short().is_some() && arg.get_short() == short && takes(arg.get_action()))
 }
 
 /// Whether all that is asked for is help or the version.

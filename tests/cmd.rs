@@ -22,7 +22,8 @@ fn program() -> Command {
 /// `| head`: a reader that goes away is no failure, and nothing is said of it.
 #[test]
 fn a_reader_may_go_away() {
-    let mut child = program().args(["demo", "-o", "wide"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut child =
+        program().args(["demo", "-o", "wide"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     drop(child.stdout.take());
     let mut said = String::new();
     child.stderr.take().unwrap().read_to_string(&mut said).unwrap();

@@ -7,7 +7,10 @@ use svc_trace::run::completion;
 fn case(shell: ShellArg, file: &str) {
     let path = format!("{}/completions/{file}", env!("CARGO_MANIFEST_DIR"));
     let stored = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(stored == completion(shell), "`completions/{file}` is old: kubectl svc-trace completion SHELL > completions/{file}");
+    assert!(
+        stored == completion(shell),
+        "`completions/{file}` is old: kubectl svc-trace completion SHELL > completions/{file}"
+    );
 }
 
 #[test]

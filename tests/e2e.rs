@@ -41,7 +41,8 @@ fn healthy_services_are_healthy_on_every_node() {
         let said = cluster.trace(&[&name, "-n", &namespace, "--all-nodes"]);
         let gaps: Vec<_> = said.codes("gaps").into_iter().filter(|code| code != "dataplane-not-modelled").collect();
         assert_eq!(gaps, [""; 0], "{namespace}/{name}: {said:#?}");
-        let worse: Vec<_> = said.json["findings"].as_array().unwrap().iter().filter(|finding| finding["severity"] != "info").collect();
+        let worse: Vec<_> =
+            said.json["findings"].as_array().unwrap().iter().filter(|finding| finding["severity"] != "info").collect();
         assert!(worse.is_empty(), "{namespace}/{name}: {worse:#?}");
         assert_eq!(said.json["issues"].as_array().unwrap().len(), 0, "{namespace}/{name}");
         let traces = said.json["traces"].as_array().unwrap();
@@ -114,7 +115,8 @@ fn the_committed_rights_are_enough() {
             "apiVersion: rbac.authorization.k8s.io/v1\nkind: RoleBinding\nmetadata: {{name: svc-trace-e2e-{user}, namespace: kube-system}}\nroleRef: {{apiGroup: rbac.authorization.k8s.io, kind: Role, name: {role}}}\nsubjects: [{{kind: User, name: svc-trace-e2e-{user}, apiGroup: rbac.authorization.k8s.io}}]\n"
         )
     };
-    let all = [rights, bindings.join("\n---\n"), role("maker", "svc-trace-pods"), role("execer", "svc-trace-exec")].join("\n---\n");
+    let all = [rights, bindings.join("\n---\n"), role("maker", "svc-trace-pods"), role("execer", "svc-trace-exec")]
+        .join("\n---\n");
     let _made = cluster.with(&all);
     let as_user = |user: &str, more: &[&str]| {
         let user = format!("svc-trace-e2e-{user}");
@@ -133,7 +135,8 @@ fn the_committed_rights_are_enough() {
     }
     let reader = cluster.trace(&["kubernetes", "-n", "default", "--as", "svc-trace-e2e-reader"]);
     assert_eq!(reader.exit, Some(3));
-    let denied: Vec<_> = reader.json["gaps"].as_array().unwrap().iter().filter(|gap| gap["code"] == "rbac-denied").collect();
+    let denied: Vec<_> =
+        reader.json["gaps"].as_array().unwrap().iter().filter(|gap| gap["code"] == "rbac-denied").collect();
     assert_eq!(denied.len(), 1, "the reader's rights are not enough for the API: {denied:#?}");
     assert_eq!(cluster.jobs(), [""; 0]);
 }
@@ -142,7 +145,12 @@ fn the_committed_rights_are_enough() {
 fn signals_leave_nothing_behind() {
     let Some(cluster) = Cluster::find("signals_leave_nothing_behind") else { return };
     for signal in ["INT", "TERM", "HUP"] {
-        let mut program = cluster.command(&["kubernetes", "-n", "default"]).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut program = cluster
+            .command(&["kubernetes", "-n", "default"])
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
         let mut lines = BufReader::new(program.stderr.take().unwrap()).lines();
         let making = lines.by_ref().map_while(Result::ok).find(|line| line.contains("making Job"));
         assert!(making.is_some());
@@ -200,9 +208,12 @@ fn a_bundle_says_what_the_cluster_said() {
     let live = cluster.trace(&["kubernetes", "-n", "default"]);
     let offline = cluster.trace(&["kubernetes", "-n", "default", "--bundle", to]);
     assert_eq!(live.exit, offline.exit);
-    let paths = |said: &Said| said.json["traces"].as_array().unwrap().iter().map(|trace| trace["path"].to_string()).collect::<Vec<_>>();
+    let paths = |said: &Said| {
+        said.json["traces"].as_array().unwrap().iter().map(|trace| trace["path"].to_string()).collect::<Vec<_>>()
+    };
     assert_eq!(paths(&live), paths(&offline));
-    let secrets = Command::new("grep").args(["-rlE", "managedFields|last-applied|serviceAccount|\"env\"", to]).output().unwrap();
+    let secrets =
+        Command::new("grep").args(["-rlE", "managedFields|last-applied|serviceAccount|\"env\"", to]).output().unwrap();
     assert_eq!(String::from_utf8_lossy(&secrets.stdout), "", "fields that are not allowed");
 }
 
@@ -226,7 +237,10 @@ fn every_way_to_a_node_reads_the_same_rules() {
         let said = cluster.trace(&[&["nodeport", "-n", "default", "--node", &node], *way].concat());
         assert_eq!(said.exit, Some(0), "{way:?}: {said:#?}");
         let of = |trace: &serde_json::Value| {
-            let reached = trace["outcomes"].as_array().unwrap().iter().map(|one| (one["destination"].clone(), one["probability_ppm"].clone(), one["masqueraded"].clone()));
+            let reached =
+                trace["outcomes"].as_array().unwrap().iter().map(|one| {
+                    (one["destination"].clone(), one["probability_ppm"].clone(), one["masqueraded"].clone())
+                });
             (trace["path"]["from"].clone(), trace["path"]["to"].clone(), reached.collect::<Vec<_>>())
         };
         said.json["traces"].as_array().unwrap().iter().map(of).collect::<Vec<_>>()
@@ -240,7 +254,12 @@ fn every_way_to_a_node_reads_the_same_rules() {
 
 fn first_node(cluster: &Cluster) -> String {
     let nodes = cluster.nodes();
-    let iptables = nodes.iter().find(|node| node.metadata.labels.as_ref().is_some_and(|labels| labels.get("kubelab/proxy").is_some_and(|mode| mode != "nftables")));
+    let iptables = nodes.iter().find(|node| {
+        node.metadata
+            .labels
+            .as_ref()
+            .is_some_and(|labels| labels.get("kubelab/proxy").is_some_and(|mode| mode != "nftables"))
+    });
     iptables.and_then(|node| node.metadata.name.clone()).expect("a node in an iptables mode")
 }
 
@@ -299,12 +318,18 @@ fn faults_are_found() {
             // a rule that is left behind has to stand there twice to be certain
             let sampling: &[&str] = if fault == "proxy-frozen" { &["--settle"] } else { &[] };
             let look = || cluster.trace(&[&[service, "-n", "default", "--node", &node], sampling].concat());
-            await_that(Duration::from_secs(30), look, |said| said.exit == Some(1) && said.codes("findings").iter().any(|found| found == code))
+            await_that(Duration::from_secs(30), look, |said| {
+                said.exit == Some(1) && said.codes("findings").iter().any(|found| found == code)
+            })
         };
         let found = told.codes("findings");
         let _ = writeln!(std::io::stderr(), "fault {fault}: exit {:?}, {}", told.exit, found.join(", "));
         if told.exit != Some(1) || !found.iter().any(|found| found == code) {
-            failed.push(format!("{fault}: {code} expected, got exit {:?}, {found:?}, {:?}", told.exit, told.codes("gaps")));
+            failed.push(format!(
+                "{fault}: {code} expected, got exit {:?}, {found:?}, {:?}",
+                told.exit,
+                told.codes("gaps")
+            ));
         }
         if fault == "proxy-frozen" && told.json["findings"][0]["confidence"] != "certain" {
             failed.push(format!("{fault}: seen twice and not certain: {:#}", told.json["findings"]));

@@ -204,7 +204,8 @@ fn asked_by_kubectl(kubectl: &Path, folder: &Path) {
 #[test]
 fn kubectl_finds_the_plugin() {
     let folders = std::env::var_os("PATH").unwrap();
-    let Some(kubectl) = std::env::split_paths(&folders).map(|folder| folder.join("kubectl")).find(|file| file.is_file())
+    let Some(kubectl) =
+        std::env::split_paths(&folders).map(|folder| folder.join("kubectl")).find(|file| file.is_file())
     else {
         say("skipped: no kubectl on the PATH");
         return;

@@ -66,35 +66,60 @@ impl Default for Cluster {
 impl Cluster {
     fn answer(&self, request: &Request) -> Option<Reply> {
         let path = request.path.as_str();
-        let all = || -> Vec<Value> { (0..self.services).map(|number| service("shop", &if number == 0 { "web".into() } else { format!("s{number}") }, number)).collect() };
+        let all = || -> Vec<Value> {
+            (0..self.services)
+                .map(|number| service("shop", &if number == 0 { "web".into() } else { format!("s{number}") }, number))
+                .collect()
+        };
         Some(match (request.method.as_str(), path) {
-            ("GET", "/version") => Reply::Json(200, json!({"major": "1", "minor": "34", "gitVersion": "v1.34.4", "gitCommit": "", "gitTreeState": "", "buildDate": "", "goVersion": "", "compiler": "", "platform": ""})),
-            ("GET", "/api/v1/nodes") => list(&(0..self.nodes).map(|number| node(&format!("n{number}"))).collect::<Vec<_>>()),
+            ("GET", "/version") => Reply::Json(
+                200,
+                json!({"major": "1", "minor": "34", "gitVersion": "v1.34.4", "gitCommit": "", "gitTreeState": "", "buildDate": "", "goVersion": "", "compiler": "", "platform": ""}),
+            ),
+            ("GET", "/api/v1/nodes") => {
+                list(&(0..self.nodes).map(|number| node(&format!("n{number}"))).collect::<Vec<_>>())
+            }
             ("GET", "/api/v1/namespaces/shop/services/web") => Reply::Json(200, service("shop", "web", 0)),
-            ("GET", "/api/v1/services" | "/api/v1/namespaces/shop/services") => match request.query.split_once("spec.clusterIP=") {
-                Some((_, ip)) if ip.starts_with("10.96.0.0") => list(&[service("shop", "web", 0)]),
-                Some(_) => list(&[]),
-                None => list(&all()),
-            },
-            ("GET", "/apis/discovery.k8s.io/v1/namespaces/shop/endpointslices") => {
-                list(&[json!({"metadata": {"namespace": "shop", "name": "web-x", "labels": {"kubernetes.io/service-name": "web"}}, "addressType": "IPv4",
-                    "endpoints": [{"addresses": ["10.244.1.5"], "nodeName": "n0", "conditions": {"ready": true}}], "ports": [{"port": 8080}]})])
+            ("GET", "/api/v1/services" | "/api/v1/namespaces/shop/services") => {
+                match request.query.split_once("spec.clusterIP=") {
+                    Some((_, ip)) if ip.starts_with("10.96.0.0") => list(&[service("shop", "web", 0)]),
+                    Some(_) => list(&[]),
+                    None => list(&all()),
+                }
             }
+            ("GET", "/apis/discovery.k8s.io/v1/namespaces/shop/endpointslices") => list(&[
+                json!({"metadata": {"namespace": "shop", "name": "web-x", "labels": {"kubernetes.io/service-name": "web"}}, "addressType": "IPv4",
+                    "endpoints": [{"addresses": ["10.244.1.5"], "nodeName": "n0", "conditions": {"ready": true}}], "ports": [{"port": 8080}]}),
+            ]),
             ("GET", "/api/v1/namespaces/shop/pods/web-1") => Reply::Json(200, pod("shop", "web-1", "n0", "True")),
-            ("GET", "/apis/apps/v1/namespaces/shop/deployments/web") => {
-                Reply::Json(200, json!({"metadata": {"namespace": "shop", "name": "web"}, "spec": {"selector": {"matchLabels": {"app": "web"}}, "template": {}}}))
-            }
+            ("GET", "/apis/apps/v1/namespaces/shop/deployments/web") => Reply::Json(
+                200,
+                json!({"metadata": {"namespace": "shop", "name": "web"}, "spec": {"selector": {"matchLabels": {"app": "web"}}, "template": {}}}),
+            ),
             ("GET", "/api/v1/namespaces/shop/pods") if request.query.contains("app=") => list(&self.pods),
             ("GET", "/api/v1/namespaces/shop/pods" | "/api/v1/pods") => list(&[pod("shop", "other", "n0", "True")]),
-            ("POST", "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews") => Reply::Json(201, json!({"spec": {}, "status": {"allowed": true}})),
+            ("POST", "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews") => {
+                Reply::Json(201, json!({"spec": {}, "status": {"allowed": true}}))
+            }
             (
                 "GET",
-                "/apis/batch/v1/namespaces/kube-system/jobs" | "/apis/apps/v1/namespaces/shop/deployments" | "/apis/events.k8s.io/v1/namespaces/shop/events",
+                "/apis/batch/v1/namespaces/kube-system/jobs"
+                | "/apis/apps/v1/namespaces/shop/deployments"
+                | "/apis/events.k8s.io/v1/namespaces/shop/events",
             ) => list(&[]),
-            ("POST", "/apis/batch/v1/namespaces/kube-system/jobs" | "/api/v1/namespaces/kube-system/pods") => Reply::Json(201, serde_json::from_str(&request.body).unwrap()),
+            ("POST", "/apis/batch/v1/namespaces/kube-system/jobs" | "/api/v1/namespaces/kube-system/pods") => {
+                Reply::Json(201, serde_json::from_str(&request.body).unwrap())
+            }
             ("GET", "/api/v1/namespaces/kube-system/pods") => list(&[pod("kube-system", "svc-trace-x", "n0", "True")]),
             ("DELETE", path) if path.starts_with("/apis/batch/v1/namespaces/kube-system/jobs/svc-trace-") => {
-                Reply::Json(self.delete, if self.delete == 200 { json!({"kind": "Status", "status": "Success"}) } else { status(self.delete, "InternalError", "etcd is away") })
+                Reply::Json(
+                    self.delete,
+                    if self.delete == 200 {
+                        json!({"kind": "Status", "status": "Success"})
+                    } else {
+                        status(self.delete, "InternalError", "etcd is away")
+                    },
+                )
             }
             ("GET", "/api/v1/namespaces/kube-system/pods/svc-trace-x/exec") => self.exec.clone(),
             _ => return None,
@@ -109,9 +134,17 @@ impl Cluster {
 /// Requests that are not about our own pod.
 fn about_the_cluster(server: &ApiServer) -> Vec<String> {
     let of_pod = |request: &Request| {
-        request.path.contains("/jobs") || request.path.contains("selfsubjectaccessreviews") || request.path.ends_with("/exec") || request.path.starts_with("/api/v1/namespaces/kube-system/pods")
+        request.path.contains("/jobs")
+            || request.path.contains("selfsubjectaccessreviews")
+            || request.path.ends_with("/exec")
+            || request.path.starts_with("/api/v1/namespaces/kube-system/pods")
     };
-    server.seen().into_iter().filter(|request| !of_pod(request)).map(|request| format!("{} {}?{}", request.method, request.path, request.query)).collect()
+    server
+        .seen()
+        .into_iter()
+        .filter(|request| !of_pod(request))
+        .map(|request| format!("{} {}?{}", request.method, request.path, request.query))
+        .collect()
 }
 
 fn by_name(name: &str) -> Query {
@@ -167,7 +200,8 @@ async fn requests_are_few_whatever_the_cluster_holds() {
     for target in &targets {
         for from in &clients {
             for pods in &pods {
-                let is_plain = *target == targets[0] && !(pods.is_empty() && matches!(from, Some(Client::Deployment { .. })));
+                let is_plain =
+                    *target == targets[0] && !(pods.is_empty() && matches!(from, Some(Client::Deployment { .. })));
                 if !is_plain && !pods.first().is_some_and(|pod| pod["status"]["conditions"][0]["status"] == "True") {
                     continue;
                 }
@@ -202,7 +236,13 @@ async fn requests_are_few_whatever_the_number_of_nodes() {
 }
 
 fn dry_runs(server: &ApiServer) -> usize {
-    server.seen().iter().filter(|request| request.method == "POST" && request.path.ends_with("/jobs") && request.query.contains("dryRun")).count()
+    server
+        .seen()
+        .iter()
+        .filter(|request| {
+            request.method == "POST" && request.path.ends_with("/jobs") && request.query.contains("dryRun")
+        })
+        .count()
 }
 
 #[tokio::test]
@@ -245,14 +285,17 @@ async fn a_stream_that_breaks_is_not_a_dump_that_ends() {
 #[tokio::test]
 async fn more_privilege_is_used_only_where_less_reads_nothing() {
     let privileged = |server: &ApiServer| -> Vec<bool> {
-        let made = server.seen().into_iter().filter(|request| request.method == "POST" && request.path.ends_with("/jobs") && !request.query.contains("dryRun"));
+        let made = server.seen().into_iter().filter(|request| {
+            request.method == "POST" && request.path.ends_with("/jobs") && !request.query.contains("dryRun")
+        });
         made.map(|request| request.body.contains("\"privileged\":true")).collect()
     };
     let server = Cluster::default().start().await;
     collect(&config(&server), &by_name("web")).await.unwrap();
     assert_eq!(privileged(&server), [false]);
 
-    let blind = || Cluster { exec: Reply::Exec(Exec::Dump("proc-version", "Linux version 6.1\n")), ..Cluster::default() };
+    let blind =
+        || Cluster { exec: Reply::Exec(Exec::Dump("proc-version", "Linux version 6.1\n")), ..Cluster::default() };
     let server = blind().start().await;
     collect(&config(&server), &by_name("web")).await.unwrap();
     assert_eq!(privileged(&server), [false, true]);
@@ -296,7 +339,9 @@ async fn a_job_that_stays_is_told() {
 async fn without_rights_the_api_part_comes_and_nothing_is_made() {
     let cluster = Cluster::default();
     let server = ApiServer::start(move |request| match request.path.as_str() {
-        "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews" => Some(Reply::Json(201, json!({"spec": {}, "status": {"allowed": false}}))),
+        "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews" => {
+            Some(Reply::Json(201, json!({"spec": {}, "status": {"allowed": false}})))
+        }
         "/api/v1/nodes" => Some(forbidden("nodes")),
         _ => cluster.answer(request),
     })

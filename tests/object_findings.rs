@@ -40,7 +40,8 @@ fn findings(snapshot: &Snapshot, node: &str) -> Vec<String> {
         for finding in object_findings(&context) {
             assert!(!finding.evidence.is_empty(), "{finding:?} has no evidence");
             assert!(finding.help.is_some(), "{finding:?} has no help");
-            let mut line = format!("{}: {}[{}] {}", view.full_name(), finding.severity.as_str(), finding.code, finding.summary);
+            let mut line =
+                format!("{}: {}[{}] {}", view.full_name(), finding.severity.as_str(), finding.code, finding.summary);
             for detail in &finding.details {
                 write!(line, "; {detail}").unwrap();
             }

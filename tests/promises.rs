@@ -110,7 +110,9 @@ fn compare(objects: &Objects, row: &Row) -> Option<String> {
     let kept = path.client.origin != Origin::Node && seen.contains(&path.client.address);
     match expected.masquerade(destination.parse().unwrap()) {
         Masquerade::Must if kept => Some(format!("{destination} saw the client {seen:?}, promised a masquerade")),
-        Masquerade::MustNot if !kept && !seen.is_empty() => Some(format!("{destination} saw {seen:?}, promised the client")),
+        Masquerade::MustNot if !kept && !seen.is_empty() => {
+            Some(format!("{destination} saw {seen:?}, promised the client"))
+        }
         Masquerade::Must | Masquerade::MustNot | Masquerade::Either => None,
     }
 }
@@ -131,7 +133,15 @@ fn check(folder: &Path) -> (usize, Vec<String>) {
         .iter()
         .filter_map(|row| {
             let words = compare(&objects, row).filter(|_| !is_excepted(&folder.display().to_string(), row))?;
-            Some(format!("{}: {} {} {} from {} {:?}: {words}", folder.display(), row.service, row.via, row.to, row.from, row.source))
+            Some(format!(
+                "{}: {} {} {} from {} {:?}: {words}",
+                folder.display(),
+                row.service,
+                row.via,
+                row.to,
+                row.from,
+                row.source
+            ))
         })
         .collect();
     (rows.len(), wrong)

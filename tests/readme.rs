@@ -43,7 +43,13 @@ fn the_readme_shows_what_the_program_says() {
         ("healthy", shown(&["demo", "healthy"])),
         ("stale", shown(&["demo", "stale-endpoint"])),
         ("findings", table(&["Finding"])),
-        ("gaps", table(&["Gap", "Issue"]).replace(" | severity |", " |").replace(" | - |", " |").replace("| --- | --- | --- |", "| --- | --- |")),
+        (
+            "gaps",
+            table(&["Gap", "Issue"])
+                .replace(" | severity |", " |")
+                .replace(" | - |", " |")
+                .replace("| --- | --- | --- |", "| --- | --- |"),
+        ),
     ] {
         fresh = replaced(&fresh, name, &text);
     }

@@ -13,9 +13,7 @@ use svc_trace::report::Code;
 use runner::{Scenario, all};
 
 /// Codes that no scenario shows yet. Nothing is added here but with the reason beside it.
-const WITHOUT_SCENARIO: &[&str] = &[
-
-];
+const WITHOUT_SCENARIO: &[&str] = &[];
 
 #[test]
 fn reports_stay_right() {
@@ -33,7 +31,8 @@ fn reports_stay_right() {
 
 #[test]
 fn every_code_has_a_failing_scenario_and_a_healthy_twin() {
-    let scenarios: BTreeMap<String, Scenario> = all().into_iter().map(|scenario| (scenario.name.clone(), scenario)).collect();
+    let scenarios: BTreeMap<String, Scenario> =
+        all().into_iter().map(|scenario| (scenario.name.clone(), scenario)).collect();
     let mut shown = BTreeSet::new();
     for scenario in scenarios.values() {
         let Some(twin) = scenario.twin() else { continue };
@@ -41,7 +40,8 @@ fn every_code_has_a_failing_scenario_and_a_healthy_twin() {
         let healthy = twin.codes();
         shown.extend(scenario.codes().difference(&healthy).cloned());
     }
-    let missing: BTreeSet<&str> = Code::ALL.iter().map(|code| code.as_str()).filter(|code| !shown.contains(*code)).collect();
+    let missing: BTreeSet<&str> =
+        Code::ALL.iter().map(|code| code.as_str()).filter(|code| !shown.contains(*code)).collect();
     let known: BTreeSet<&str> = WITHOUT_SCENARIO.iter().copied().collect();
     assert_eq!(missing, known, "codes without a failing scenario that has a healthy twin");
 }

@@ -124,7 +124,9 @@ impl<'snap> ServiceEndpoints<'snap> {
         let slices = objects
             .slices()
             .iter()
-            .filter(|slice| slice_service(slice) == Some(view.name) && slice.metadata.namespace.as_deref() == Some(view.namespace))
+            .filter(|slice| {
+                slice_service(slice) == Some(view.name) && slice.metadata.namespace.as_deref() == Some(view.namespace)
+            })
             .collect();
         let legacy = objects.slices.is_none().then(|| {
             objects.endpoints().iter().find(|e| {
@@ -137,14 +139,7 @@ impl<'snap> ServiceEndpoints<'snap> {
             .filter(|pod| pod.metadata.namespace.as_deref() == Some(view.namespace))
             .filter_map(|pod| Some((pod.metadata.name.as_deref()?, pod)))
             .collect();
-        Self {
-            objects,
-            slices,
-            legacy: legacy.flatten(),
-            pods,
-            families: view.families(),
-            namespace: view.namespace,
-        }
+        Self { objects, slices, legacy: legacy.flatten(), pods, families: view.families(), namespace: view.namespace }
     }
 
     /// Whether endpoints were read at all; without that nothing may be said of them.
@@ -166,7 +161,13 @@ impl<'snap> ServiceEndpoints<'snap> {
 
     /// Sorts the endpoints of one port, in one family, for one node.
     #[must_use]
-    pub fn on_node(&self, view: &ServiceView<'snap>, port: &PortView<'snap>, family: Family, node: &NodeView<'_>) -> PortEndpoints<'snap> {
+    pub fn on_node(
+        &self,
+        view: &ServiceView<'snap>,
+        port: &PortView<'snap>,
+        family: Family,
+        node: &NodeView<'_>,
+    ) -> PortEndpoints<'snap> {
         let mut sorted = self.gather(port, family, node);
         self.categorize(view, port, family, node, &mut sorted);
         sorted
@@ -175,7 +176,8 @@ impl<'snap> ServiceEndpoints<'snap> {
     /// The endpoints of one port, in one family, as any node would take them that policies and hints do not limit.
     #[must_use]
     pub fn anywhere(&self, port: &PortView<'snap>, family: Family) -> PortEndpoints<'snap> {
-        let nowhere = NodeView { name: "", object: None, zone: None, minor: None, addresses: Vec::new(), pod_ranges: Vec::new() };
+        let nowhere =
+            NodeView { name: "", object: None, zone: None, minor: None, addresses: Vec::new(), pod_ranges: Vec::new() };
         let mut sorted = self.gather(port, family, &nowhere);
         self.settle(&mut sorted);
         sorted
@@ -217,7 +219,9 @@ impl<'snap> ServiceEndpoints<'snap> {
         };
         let subsets = self.legacy.and_then(|legacy| legacy.subsets.as_ref());
         let foreign = subsets.into_iter().flatten().flat_map(|subset| subset.addresses.iter().flatten()).any(other);
-        foreign.then(|| format!("EndpointSlices were not read, and v1 Endpoints do not list {} addresses", family.as_str()))
+        foreign.then(|| {
+            format!("EndpointSlices were not read, and v1 Endpoints do not list {} addresses", family.as_str())
+        })
     }
 
     fn read_slice(
@@ -245,7 +249,8 @@ impl<'snap> ServiceEndpoints<'snap> {
         let ports = slice.ports.as_deref().unwrap_or_default();
         // The API server writes a name of "" where none is given.
         let named = |p: &&k8s_openapi::api::discovery::v1::EndpointPort| {
-            p.name.as_deref().unwrap_or_default() == port.name && Protocol::parse(p.protocol.as_deref().unwrap_or("TCP")) == Some(port.protocol)
+            p.name.as_deref().unwrap_or_default() == port.name
+                && Protocol::parse(p.protocol.as_deref().unwrap_or("TCP")) == Some(port.protocol)
         };
         let numbers: Vec<u16> = ports.iter().filter(named).filter_map(|p| p.port.and_then(port_number)).collect();
         if numbers.is_empty() {
@@ -303,7 +308,8 @@ impl<'snap> ServiceEndpoints<'snap> {
                     terminating: false,
                     endpoint: None,
                     node: address.node_name.as_deref(),
-                    pod: reference.and_then(|t| Some((t.namespace.as_deref().unwrap_or(self.namespace), t.name.as_deref()?))),
+                    pod: reference
+                        .and_then(|t| Some((t.namespace.as_deref().unwrap_or(self.namespace), t.name.as_deref()?))),
                 };
                 match (address.ip.parse::<IpAddr>().map(Family::of), number.and_then(|p| port_number(p.port))) {
                     (Ok(other), _) if other != family => {}
@@ -338,7 +344,8 @@ impl<'snap> Entry<'snap> {
             let address = with_port(second, port);
             into.left_out.push(LeftOut { address, pod: self.pod, node: self.node, from, why: WhyNot::SecondAddress });
         }
-        let parsed = self.addresses.first().and_then(|a| a.parse::<IpAddr>().ok()).filter(|ip| Family::of(*ip) == family);
+        let parsed =
+            self.addresses.first().and_then(|a| a.parse::<IpAddr>().ok()).filter(|ip| Family::of(*ip) == family);
         let Some(ip) = parsed else {
             self.leave_out(from, Some(port), &WhyNot::BadAddress, into);
             return;
@@ -360,7 +367,9 @@ impl<'snap> Entry<'snap> {
         };
         // The same address may stand in two slices. Up to 1.35 the local one wins, from 1.36 the one that is not
         // ending; what is left to chance there goes to the usable one (pkg/proxy/endpointslicecache.go).
-        let rank = |e: &Endpoint<'_>| (node.minor.is_some_and(|m| m < 36) && e.node == Some(node.name), !e.terminating, e.ready);
+        let rank = |e: &Endpoint<'_>| {
+            (node.minor.is_some_and(|m| m < 36) && e.node == Some(node.name), !e.terminating, e.ready)
+        };
         match into.at.get(&taken.address).and_then(|at| into.all.get_mut(*at)) {
             Some(known) if rank(&taken) > rank(known) => *known = taken,
             Some(_) => {}

@@ -63,7 +63,9 @@ impl Setting {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::NodePortAddresses => "nodePortAddresses may limit node ports to other addresses of the node",
-            Self::LocalhostNodePorts => "node ports on 127.0.0.1 are served in iptables mode with localhostNodePorts only",
+            Self::LocalhostNodePorts => {
+                "node ports on 127.0.0.1 are served in iptables mode with localhostNodePorts only"
+            }
             Self::DetectLocal => "detectLocalMode decides which clients count as pods",
             Self::NodeOwnAccess => "in iptables mode the node's own connections are not refused there",
             Self::Mode => "the proxy mode decides which of the two comes first",
@@ -160,9 +162,10 @@ pub fn expectation(
     }
     let (promise, also) = match path.kind {
         AddressKind::ClusterIp => (asked.cluster_ip(), Vec::new()),
-        AddressKind::ExternalIp | AddressKind::LoadBalancer | AddressKind::NodePort | AddressKind::LocalhostNodePort => {
-            asked.external_entry()
-        }
+        AddressKind::ExternalIp
+        | AddressKind::LoadBalancer
+        | AddressKind::NodePort
+        | AddressKind::LocalhostNodePort => asked.external_entry(),
         AddressKind::Plain => (Promise::NotServed("the address is no Service's".into()), Vec::new()),
     };
     expected.promise = promise;
@@ -190,7 +193,11 @@ enum Gate {
 
 impl Asked<'_> {
     fn nothing(self) -> Promise {
-        Promise::Refused(if self.endpoints.all.is_empty() { "no endpoint".into() } else { "no endpoint is ready".into() })
+        Promise::Refused(if self.endpoints.all.is_empty() {
+            "no endpoint".into()
+        } else {
+            "no endpoint is ready".into()
+        })
     }
 
     fn cluster_ip(self) -> Promise {
@@ -243,7 +250,10 @@ impl Asked<'_> {
         }
         let here = || {
             if self.endpoints.local.is_empty() {
-                Promise::Dropped(format!("externalTrafficPolicy is Local and no endpoint is on {}", self.path.client.node))
+                Promise::Dropped(format!(
+                    "externalTrafficPolicy is Local and no endpoint is on {}",
+                    self.path.client.node
+                ))
             } else {
                 Promise::Endpoints(self.endpoints.local.clone())
             }
@@ -273,8 +283,12 @@ impl Asked<'_> {
             return Gate::Open;
         }
         let inside = |ip: &IpAddr| ranges.iter().any(|range| range.contains(ip));
-        let own: Vec<&IpAddr> =
-            self.around.node_addresses.iter().filter(|ip| ip.is_ipv4() == self.path.to.is_ipv4() && !ip.is_loopback()).collect();
+        let own: Vec<&IpAddr> = self
+            .around
+            .node_addresses
+            .iter()
+            .filter(|ip| ip.is_ipv4() == self.path.to.is_ipv4() && !ip.is_loopback())
+            .collect();
         let client = &self.path.client.address;
         if !client.is_unspecified() {
             // A range that holds the node's address also lets in what the kernel sends from the load balancer's own
@@ -314,7 +328,8 @@ mod tests {
 
     /// A load balancer Service with one endpoint on `a` and one on `b`, walked on `a`.
     fn objects(spec: &Value, labels: &Value) -> Objects {
-        let mut all = json!({"type": "LoadBalancer", "clusterIP": "10.96.0.1", "ports": [{"port": 80, "nodePort": 30080}]});
+        let mut all =
+            json!({"type": "LoadBalancer", "clusterIP": "10.96.0.1", "ports": [{"port": 80, "nodePort": 30080}]});
         all.as_object_mut().unwrap().extend(spec.as_object().unwrap().clone());
         let service = json!({"metadata": {"name": "web", "namespace": "default", "labels": labels}, "spec": all,
             "status": {"loadBalancer": {"ingress": [{"ip": "198.51.100.1"}]}}});
@@ -332,7 +347,14 @@ mod tests {
     }
 
     fn client(origin: Origin, address: &str) -> Client {
-        Client { origin, name: None, address: address.parse().unwrap(), interface: None, node: "a".into(), is_endpoint: false }
+        Client {
+            origin,
+            name: None,
+            address: address.parse().unwrap(),
+            interface: None,
+            node: "a".into(),
+            is_endpoint: false,
+        }
     }
 
     #[track_caller]
@@ -369,19 +391,50 @@ mod tests {
     #[test]
     fn external_policy_local() {
         let local = objects(&json!({"externalTrafficPolicy": "Local"}), &json!({}));
-        let outside = case(&local, "a", AddressKind::LoadBalancer, client(Origin::External, "203.0.113.7"), &["1 endpoint"]);
+        let outside =
+            case(&local, "a", AddressKind::LoadBalancer, client(Origin::External, "203.0.113.7"), &["1 endpoint"]);
         assert_eq!(outside.masquerade("10.244.1.5:8080".parse().unwrap()), Masquerade::MustNot);
-        case(&local, "a", AddressKind::LoadBalancer, client(Origin::External, "10.244.3.9"), &["2 endpoints", "1 endpoint"]);
-        let pod = case(&local, "a", AddressKind::LoadBalancer, client(Origin::Pod, "10.244.1.5"), &["2 endpoints", "1 endpoint"]);
+        case(
+            &local,
+            "a",
+            AddressKind::LoadBalancer,
+            client(Origin::External, "10.244.3.9"),
+            &["2 endpoints", "1 endpoint"],
+        );
+        let pod = case(
+            &local,
+            "a",
+            AddressKind::LoadBalancer,
+            client(Origin::Pod, "10.244.1.5"),
+            &["2 endpoints", "1 endpoint"],
+        );
         assert_eq!(pod.masquerade("10.244.1.5:8080".parse().unwrap()), Masquerade::Must);
         assert_eq!(pod.masquerade("10.244.2.5:8080".parse().unwrap()), Masquerade::MustNot);
         let none = "dropped: externalTrafficPolicy is Local and no endpoint is on a";
-        case(&local, "c", AddressKind::LoadBalancer, client(Origin::External, "203.0.113.7"), &["not known: the zone of node c is not known, and topology hints depend on it"]);
+        case(
+            &local,
+            "c",
+            AddressKind::LoadBalancer,
+            client(Origin::External, "203.0.113.7"),
+            &["not known: the zone of node c is not known, and topology hints depend on it"],
+        );
         let mut far = local.clone();
         far.slices.as_mut().unwrap()[0].endpoints.as_mut().unwrap().remove(0);
         case(&far, "a", AddressKind::LoadBalancer, client(Origin::External, "203.0.113.7"), &[none]);
-        case(&far, "a", AddressKind::NodePort, client(Origin::Node, "0.0.0.0"), &["1 endpoint", "not served: no rule for this address"]);
-        case(&far, "a", AddressKind::LocalhostNodePort, client(Origin::Node, "0.0.0.0"), &["1 endpoint", "not served: no rule for 127.0.0.1"]);
+        case(
+            &far,
+            "a",
+            AddressKind::NodePort,
+            client(Origin::Node, "0.0.0.0"),
+            &["1 endpoint", "not served: no rule for this address"],
+        );
+        case(
+            &far,
+            "a",
+            AddressKind::LocalhostNodePort,
+            client(Origin::Node, "0.0.0.0"),
+            &["1 endpoint", "not served: no rule for 127.0.0.1"],
+        );
     }
 
     #[test]
@@ -405,7 +458,8 @@ mod tests {
     #[test]
     fn masquerade_of_local_destinations_is_open() {
         let plain = objects(&json!({}), &json!({}));
-        let found = case(&plain, "a", AddressKind::LoadBalancer, client(Origin::External, "203.0.113.7"), &["2 endpoints"]);
+        let found =
+            case(&plain, "a", AddressKind::LoadBalancer, client(Origin::External, "203.0.113.7"), &["2 endpoints"]);
         assert_eq!(found.masquerade("10.244.2.5:8080".parse().unwrap()), Masquerade::Must);
         assert_eq!(found.masquerade("192.0.2.11:8080".parse().unwrap()), Masquerade::Either);
     }

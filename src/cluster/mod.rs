@@ -21,5 +21,5 @@ pub use expectation::{Expectation, expectation};
 pub use node::NodeView;
 pub use paths::{Client, PathSpec, paths};
 pub use resolve::{Subject, resolve};
-pub use summary::summarize;
 pub use service::{Family, PortView, ServiceView};
+pub use summary::summarize;

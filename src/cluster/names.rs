@@ -52,7 +52,11 @@ impl ServicePortName {
     /// The name that kube-proxy 1.19 and later uses: an unnamed port has no colon.
     #[must_use]
     pub fn new(namespace: &str, service: &str, port: &str) -> Self {
-        if port.is_empty() { Self(format!("{namespace}/{service}")) } else { Self::before_1_19(namespace, service, port) }
+        if port.is_empty() {
+            Self(format!("{namespace}/{service}"))
+        } else {
+            Self::before_1_19(namespace, service, port)
+        }
     }
 
     /// The name that kube-proxy up to 1.18 used: an unnamed port ends in a colon.
@@ -139,7 +143,10 @@ mod tests {
 
     #[track_caller]
     fn endpoint(name: &ServicePortName, endpoint: &str, expected: &str) {
-        assert_eq!(name.endpoint_chain(Protocol::Tcp, endpoint.parse().expect("an address")), format!("KUBE-SEP-{expected}"));
+        assert_eq!(
+            name.endpoint_chain(Protocol::Tcp, endpoint.parse().expect("an address")),
+            format!("KUBE-SEP-{expected}")
+        );
     }
 
     #[test]

@@ -16,7 +16,8 @@ pub fn services(objects: &Objects, namespace: &str, name: &str) -> Vec<String> {
     let mut found: Vec<(usize, bool, String)> = ServiceView::all(objects)
         .filter_map(|view| {
             let far = distance(name, view.name);
-            let contains = name.len() > 2 && view.name.len() > 2 && (view.name.contains(name) || name.contains(view.name));
+            let contains =
+                name.len() > 2 && view.name.len() > 2 && (view.name.contains(name) || name.contains(view.name));
             (far <= allowed(name) || contains).then(|| (far, view.namespace != namespace, view.full_name()))
         })
         .collect();
@@ -77,9 +78,15 @@ mod tests {
 
     #[test]
     fn distances() {
-        for (a, b, expected) in
-            [("web", "web", 0), ("", "abc", 3), ("echo", "ehco", 1), ("kitten", "sitting", 3), ("web", "wbe", 1), ("a", "", 1), ("ä", "a", 1)]
-        {
+        for (a, b, expected) in [
+            ("web", "web", 0),
+            ("", "abc", 3),
+            ("echo", "ehco", 1),
+            ("kitten", "sitting", 3),
+            ("web", "wbe", 1),
+            ("a", "", 1),
+            ("ä", "a", 1),
+        ] {
             assert_eq!(distance(a, b), expected, "{a} {b}");
             assert_eq!(distance(b, a), expected, "{b} {a}");
         }

@@ -47,7 +47,13 @@ impl<'snap> NodeView<'snap> {
         Self {
             name: node.metadata.name.as_deref().unwrap_or_default(),
             object: Some(node),
-            zone: node.metadata.labels.as_ref().and_then(|l| l.get(ZONE_LABEL)).map(String::as_str).filter(|z| !z.is_empty()),
+            zone: node
+                .metadata
+                .labels
+                .as_ref()
+                .and_then(|l| l.get(ZONE_LABEL))
+                .map(String::as_str)
+                .filter(|z| !z.is_empty()),
             minor: status.and_then(|s| s.node_info.as_ref()).and_then(|info| minor(&info.kubelet_version)),
             addresses: status
                 .and_then(|s| s.addresses.as_deref())
@@ -82,9 +88,14 @@ mod tests {
 
     #[test]
     fn minor_versions() {
-        for (text, expected) in
-            [("v1.34.4", Some(34)), ("1.30.14+k3s1", Some(30)), ("v1.9", Some(9)), ("", None), ("v2.1", None), ("v1.", None)]
-        {
+        for (text, expected) in [
+            ("v1.34.4", Some(34)),
+            ("1.30.14+k3s1", Some(30)),
+            ("v1.9", Some(9)),
+            ("", None),
+            ("v2.1", None),
+            ("v1.", None),
+        ] {
             assert_eq!(minor(text), expected, "{text}");
         }
     }

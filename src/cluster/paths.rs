@@ -66,7 +66,11 @@ impl PathSpec<'_> {
 /// Addresses of one port of a Service, in the order of the answer: cluster IPs, external IPs, load balancer,
 /// node ports, localhost. `node_addresses` are the node's own ones that clients may use.
 #[must_use]
-pub fn addresses(view: &ServiceView<'_>, port: &PortView<'_>, node_addresses: &[IpAddr]) -> Vec<(AddressKind, SocketAddr)> {
+pub fn addresses(
+    view: &ServiceView<'_>,
+    port: &PortView<'_>,
+    node_addresses: &[IpAddr],
+) -> Vec<(AddressKind, SocketAddr)> {
     let families = view.families();
     let mut found: Vec<(AddressKind, SocketAddr)> = Vec::new();
     let mut add = |kind: AddressKind, ip: IpAddr, number: u16| {

@@ -88,7 +88,8 @@ mod tests {
             {"port": 0}, {"port": 70000}, {"port": 81, "targetPort": "8081", "nodePort": 0}, {"port": 5, "protocol": "GRE"}]});
         let object = serde_json::from_value(json!({"spec": spec})).unwrap();
         let view = ServiceView::new(&object);
-        let words: Vec<String> = view.ports.iter().map(|p| format!("{} → {} {:?}", p.label(), p.target, p.node_port)).collect();
+        let words: Vec<String> =
+            view.ports.iter().map(|p| format!("{} → {} {:?}", p.label(), p.target, p.node_port)).collect();
         assert_eq!(words, ["80/tcp → 80 None", "dns 53/udp → d None", "81/tcp → 8081 None"]);
     }
 }

@@ -75,7 +75,9 @@ impl NotReady {
             Self::Deleting => "metadata.deletionTimestamp",
             Self::Finished(_) => "status.phase",
             Self::Unscheduled(_) | Self::Gate(_) | Self::NodeNotReady(_) | Self::Unsaid => "status.conditions",
-            Self::Waiting { .. } | Self::Ended { .. } | Self::Probe { .. } | Self::Container(_) => "status.containerStatuses",
+            Self::Waiting { .. } | Self::Ended { .. } | Self::Probe { .. } | Self::Container(_) => {
+                "status.containerStatuses"
+            }
         }
     }
 }
@@ -91,7 +93,9 @@ impl fmt::Display for NotReady {
             Self::Waiting { container, reason } => write!(f, "container {container} waits: {reason}"),
             Self::Ended { container, how } => write!(f, "container {container} has ended ({how})"),
             Self::Probe { container, said: None } => write!(f, "readiness probe of container {container} fails"),
-            Self::Probe { container, said: Some(said) } => write!(f, "readiness probe of container {container} fails: {said}"),
+            Self::Probe { container, said: Some(said) } => {
+                write!(f, "readiness probe of container {container} fails: {said}")
+            }
             Self::Container(container) => write!(f, "container {container} is not ready"),
             Self::Gate(gate) => write!(f, "readiness gate {gate} is not true"),
             Self::NodeNotReady(node) => write!(f, "its node {node} is not ready"),
@@ -103,10 +107,14 @@ impl fmt::Display for NotReady {
 /// The value in the pod's status that a reason stands on, as near to the object as one line can be.
 #[must_use]
 pub fn quote(pod: &Pod, why: &NotReady) -> String {
-    let of_condition = |kind: &str| condition(pod, kind).map_or_else(|| format!("no {kind}"), |(status, _)| format!("{kind} {status}"));
+    let of_condition = |kind: &str| {
+        condition(pod, kind).map_or_else(|| format!("no {kind}"), |(status, _)| format!("{kind} {status}"))
+    };
     match why {
         NotReady::Gone => pod.metadata.name.clone().unwrap_or_default(),
-        NotReady::Deleting => pod.metadata.deletion_timestamp.as_ref().map(|time| time.0.to_string()).unwrap_or_default(),
+        NotReady::Deleting => {
+            pod.metadata.deletion_timestamp.as_ref().map(|time| time.0.to_string()).unwrap_or_default()
+        }
         NotReady::Finished(phase) => phase.clone(),
         NotReady::Unscheduled(_) => of_condition("PodScheduled"),
         NotReady::Gate(gate) => of_condition(gate),
@@ -125,7 +133,8 @@ fn container_words(pod: &Pod, name: &str) -> String {
     let init = status.and_then(|s| s.init_container_statuses.as_deref()).unwrap_or_default();
     let Some(found) = running.iter().chain(init).find(|c| c.name == name) else { return name.to_owned() };
     let state = found.state.as_ref();
-    let waiting = state.and_then(|s| s.waiting.as_ref()).map(|w| format!("waiting {}", w.reason.as_deref().unwrap_or_default()));
+    let waiting =
+        state.and_then(|s| s.waiting.as_ref()).map(|w| format!("waiting {}", w.reason.as_deref().unwrap_or_default()));
     let words = waiting.or_else(|| state.and_then(ended)).unwrap_or_else(|| "running".into());
     format!("{name} ready {}, {words}, {} restarts", found.ready, found.restart_count)
 }
@@ -201,10 +210,9 @@ fn container(pod: &Pod, objects: &Objects) -> Option<NotReady> {
             .or_else(|| c.state.as_ref().and_then(ended).map(|how| NotReady::Ended { container: c.name.clone(), how }))
             .or_else(|| {
                 c.state.as_ref()?.running.as_ref()?;
-                let has_probe = pod
-                    .spec
-                    .as_ref()
-                    .is_some_and(|spec| spec.containers.iter().any(|s| s.name == c.name && s.readiness_probe.is_some()));
+                let has_probe = pod.spec.as_ref().is_some_and(|spec| {
+                    spec.containers.iter().any(|s| s.name == c.name && s.readiness_probe.is_some())
+                });
                 let said = unhealthy(pod, objects);
                 Some(if has_probe || said.is_some() {
                     NotReady::Probe { container: c.name.clone(), said }
@@ -219,7 +227,12 @@ fn container(pod: &Pod, objects: &Objects) -> Option<NotReady> {
 fn ended(state: &ContainerState) -> Option<String> {
     let ended = state.terminated.as_ref()?;
     let reason = ended.reason.as_deref().filter(|reason| *reason != "Error" && !reason.is_empty());
-    Some(reason.map_or_else(|| format!("exit {}", ended.exit_code), |reason| format!("exit {}, {reason}", ended.exit_code)))
+    Some(
+        reason.map_or_else(
+            || format!("exit {}", ended.exit_code),
+            |reason| format!("exit {}, {reason}", ended.exit_code),
+        ),
+    )
 }
 
 /// The last `Unhealthy` event about readiness of this pod.
@@ -228,7 +241,10 @@ fn unhealthy(pod: &Pod, objects: &Objects) -> Option<String> {
     let events = objects.events.as_deref()?;
     let found = events.iter().rev().find(|event| {
         event.reason.as_deref() == Some("Unhealthy")
-            && event.regarding.as_ref().is_some_and(|o| o.name.as_deref() == Some(name) && o.namespace == pod.metadata.namespace)
+            && event
+                .regarding
+                .as_ref()
+                .is_some_and(|o| o.name.as_deref() == Some(name) && o.namespace == pod.metadata.namespace)
             && event.note.as_deref().is_some_and(|note| note.starts_with("Readiness probe"))
     })?;
     let note = found.note.as_deref()?;
@@ -262,7 +278,8 @@ mod tests {
         let events = json!([{"metadata": {"name": "e"}, "reason": "Unhealthy", "eventTime": null,
             "regarding": {"kind": "Pod", "name": "probed", "namespace": "default"},
             "note": "Readiness probe failed: HTTP probe failed with statuscode: 503"}]);
-        let nodes = json!([{"metadata": {"name": "b"}, "status": {"conditions": [{"type": "Ready", "status": "Unknown"}]}}]);
+        let nodes =
+            json!([{"metadata": {"name": "b"}, "status": {"conditions": [{"type": "Ready", "status": "Unknown"}]}}]);
         let objects = Objects {
             events: Some(serde_json::from_value(events).unwrap()),
             nodes: Some(serde_json::from_value(nodes).unwrap()),
@@ -316,6 +333,9 @@ mod tests {
                 "status": {"phase": "Running", "conditions": unready}}),
             Some("its node b is not ready"),
         );
-        case(json!({"metadata": {"name": "x"}, "status": {"conditions": unready}}), Some("its status does not say why"));
+        case(
+            json!({"metadata": {"name": "x"}, "status": {"conditions": unready}}),
+            Some("its status does not say why"),
+        );
     }
 }

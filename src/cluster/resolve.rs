@@ -104,7 +104,8 @@ pub fn resolve<'snap>(objects: &'snap Objects, target: &Target, namespace: &str)
             let asked = Asked { port: Some(Port::Number(*port)), protocol: *protocol };
             by_node(objects, node, &asked).unwrap_or_else(|| {
                 let near = nearest::closest(node, node_names(objects));
-                let help = near.map_or_else(|| "kubectl get nodes".to_owned(), |near| format!("did you mean `{near}:{port}`?"));
+                let help = near
+                    .map_or_else(|| "kubectl get nodes".to_owned(), |near| format!("did you mean `{near}:{port}`?"));
                 Err(Error::usage_help(format!("no node `{node}`"), help))
             })
         }
@@ -187,7 +188,8 @@ fn by_node<'snap>(objects: &'snap Objects, node: &str, asked: &Asked) -> Option<
 
 fn by_node_port<'snap>(objects: &'snap Objects, asked: &Asked) -> Option<Chosen<'snap>> {
     ServiceView::all(objects).find_map(|view| {
-        let ports: Vec<PortView<'snap>> = view.ports.iter().filter(|port| asked.means_node_port(port)).cloned().collect();
+        let ports: Vec<PortView<'snap>> =
+            view.ports.iter().filter(|port| asked.means_node_port(port)).cloned().collect();
         (!ports.is_empty()).then_some(Chosen { view, ports, missing: None, only: None, node: None })
     })
 }

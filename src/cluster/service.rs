@@ -153,7 +153,8 @@ impl<'snap> ServiceView<'snap> {
             Form::ClusterIp | Form::NodePort | Form::LoadBalancer => cluster_ips(object),
         };
         let external_ips = parse_all(spec.and_then(|s| s.external_ips.as_deref()));
-        let outward = matches!(form, Form::NodePort | Form::LoadBalancer) || (form == Form::ClusterIp && !external_ips.is_empty());
+        let outward = matches!(form, Form::NodePort | Form::LoadBalancer)
+            || (form == Form::ClusterIp && !external_ips.is_empty());
         let local = |policy: Option<&str>| if policy == Some("Local") { Policy::Local } else { Policy::Cluster };
         let external =
             if outward { local(spec.and_then(|s| s.external_traffic_policy.as_deref())) } else { Policy::Cluster };
@@ -166,7 +167,12 @@ impl<'snap> ServiceView<'snap> {
             cluster_ips,
             external_ips,
             ingress: ingress_of(object),
-            ports: spec.and_then(|s| s.ports.as_deref()).unwrap_or_default().iter().filter_map(PortView::read).collect(),
+            ports: spec
+                .and_then(|s| s.ports.as_deref())
+                .unwrap_or_default()
+                .iter()
+                .filter_map(PortView::read)
+                .collect(),
             affinity_seconds: affinity_of(object),
             internal: local(spec.and_then(|s| s.internal_traffic_policy.as_deref())),
             external,
@@ -190,7 +196,10 @@ impl<'snap> ServiceView<'snap> {
         objects
             .services()
             .iter()
-            .find(|s| s.metadata.name.as_deref() == Some(name) && s.metadata.namespace.as_deref().unwrap_or("default") == namespace)
+            .find(|s| {
+                s.metadata.name.as_deref() == Some(name)
+                    && s.metadata.namespace.as_deref().unwrap_or("default") == namespace
+            })
             .map(Self::new)
     }
 
@@ -266,8 +275,12 @@ impl<'snap> ServiceView<'snap> {
     #[must_use]
     pub fn not_programmed(&self) -> Option<String> {
         match self.form {
-            Form::ExternalName => Some("an ExternalName Service is an alias in DNS; no node holds anything of it".into()),
-            Form::Headless => Some("a headless Service has no address; its name resolves to the endpoints themselves".into()),
+            Form::ExternalName => {
+                Some("an ExternalName Service is an alias in DNS; no node holds anything of it".into())
+            }
+            Form::Headless => {
+                Some("a headless Service has no address; its name resolves to the endpoints themselves".into())
+            }
             Form::ClusterIp | Form::NodePort | Form::LoadBalancer => {
                 if let Some(name) = self.proxy_name {
                     Some(format!("the label {PROXY_NAME_LABEL}={name} leaves it to another proxy than kube-proxy"))
@@ -355,8 +368,10 @@ mod tests {
 
     fn service(spec: &Value, status: &Value) -> Service {
         let labels = json!({"app": "x"});
-        serde_json::from_value(json!({"metadata": {"name": "web", "namespace": "shop", "labels": labels}, "spec": spec, "status": status}))
-            .unwrap()
+        serde_json::from_value(
+            json!({"metadata": {"name": "web", "namespace": "shop", "labels": labels}, "spec": spec, "status": status}),
+        )
+        .unwrap()
     }
 
     #[track_caller]
@@ -375,7 +390,11 @@ mod tests {
         form(&json!({"type": "NodePort", "clusterIP": "10.96.0.1"}), Form::NodePort, 1);
         form(&json!({"type": "LoadBalancer", "clusterIP": "10.96.0.1"}), Form::LoadBalancer, 1);
         form(&json!({"type": "ExternalName", "externalName": "x.test"}), Form::ExternalName, 0);
-        form(&json!({"type": "ExternalName", "externalName": "x.test", "clusterIP": "10.96.0.1"}), Form::ExternalName, 0);
+        form(
+            &json!({"type": "ExternalName", "externalName": "x.test", "clusterIP": "10.96.0.1"}),
+            Form::ExternalName,
+            0,
+        );
         form(&json!({}), Form::ClusterIp, 0);
         form(&json!({"clusterIP": "rubbish"}), Form::ClusterIp, 0);
     }
@@ -391,7 +410,10 @@ mod tests {
         let ips: Vec<String> = view.load_balancer_ips().iter().map(ToString::to_string).collect();
         assert_eq!(ips, ["198.51.100.1", "198.51.100.3"]);
         assert_eq!(view.source_ranges_of(Family::V4).len(), 1);
-        assert_eq!((view.external, view.health_check_node_port, view.affinity_seconds), (Policy::Local, Some(31000), Some(10_800)));
+        assert_eq!(
+            (view.external, view.health_check_node_port, view.affinity_seconds),
+            (Policy::Local, Some(31000), Some(10_800))
+        );
         assert!(view.is_externally_accessible(&view.ports[0], Family::V4));
         assert!(!view.is_externally_accessible(&view.ports[0], Family::V6));
     }
@@ -400,6 +422,9 @@ mod tests {
     fn an_external_policy_needs_something_outside() {
         let policy = |spec: Value| ServiceView::new(&service(&spec, &json!({}))).external;
         assert_eq!(policy(json!({"clusterIP": "10.96.0.1", "externalTrafficPolicy": "Local"})), Policy::Cluster);
-        assert_eq!(policy(json!({"clusterIP": "10.96.0.1", "externalTrafficPolicy": "Local", "externalIPs": ["192.0.2.1"]})), Policy::Local);
+        assert_eq!(
+            policy(json!({"clusterIP": "10.96.0.1", "externalTrafficPolicy": "Local", "externalIPs": ["192.0.2.1"]})),
+            Policy::Local
+        );
     }
 }

@@ -78,7 +78,8 @@ pub fn container_port(pod: &Pod, name: &str, port: &PortView<'_>) -> Option<u16>
         .chain(sidecars)
         .flat_map(|c| c.ports.as_deref().unwrap_or_default())
         .find(|p| {
-            p.name.as_deref() == Some(name) && p.protocol.as_deref().unwrap_or("TCP").eq_ignore_ascii_case(port.protocol.as_str())
+            p.name.as_deref() == Some(name)
+                && p.protocol.as_deref().unwrap_or("TCP").eq_ignore_ascii_case(port.protocol.as_str())
         })
         .and_then(|p| super::service::port_number(p.container_port))
 }
@@ -122,7 +123,8 @@ fn endpoint_summaries(view: &ServiceView<'_>, endpoints: &ServiceEndpoints<'_>) 
     for port in &view.ports {
         for family in view.families() {
             let sorted = endpoints.anywhere(port, family);
-            let mut left: FxHashMap<&str, &LeftOut<'_>> = sorted.left_out.iter().map(|l| (l.address.as_str(), l)).collect();
+            let mut left: FxHashMap<&str, &LeftOut<'_>> =
+                sorted.left_out.iter().map(|l| (l.address.as_str(), l)).collect();
             let used: FxHashSet<&SocketAddr> = sorted.cluster.iter().collect();
             for endpoint in &sorted.all {
                 let address = endpoint.address.to_string();

@@ -96,7 +96,13 @@ impl<'snap> ServiceEndpoints<'snap> {
             .all
             .iter()
             .filter(|e| !used.contains(&e.address))
-            .map(|e| LeftOut { address: e.address.to_string(), pod: e.pod, node: e.node, from: e.from, why: self.why(e, sorted) })
+            .map(|e| LeftOut {
+                address: e.address.to_string(),
+                pod: e.pod,
+                node: e.node,
+                from: e.from,
+                why: self.why(e, sorted),
+            })
             .collect();
         sorted.left_out.extend(unused);
     }
@@ -134,7 +140,10 @@ fn mode(view: &ServiceView<'_>, all: &[Endpoint<'_>], node: &NodeView<'_>) -> (T
     match (node.zone, node.object) {
         (Some(zone), _) if ready.iter().any(|e| e.zone_hints.contains(&zone)) => (Topology::SameZone, None),
         (Some(_), _) | (None, Some(_)) => (Topology::Off, None),
-        (None, None) => (Topology::Off, Some(format!("the zone of node {} is not known, and topology hints depend on it", node.name))),
+        (None, None) => (
+            Topology::Off,
+            Some(format!("the zone of node {} is not known, and topology hints depend on it", node.name)),
+        ),
     }
 }
 
@@ -203,7 +212,10 @@ mod tests {
     #[track_caller]
     fn hints(kubelet: &str, endpoints: &[Value], expected: (&[&str], Topology)) {
         let (cluster, _, topology, _) = on_node_a(&json!({}), &json!(endpoints), kubelet);
-        assert_eq!((cluster.as_slice(), topology), (expected.0.iter().map(ToString::to_string).collect::<Vec<_>>().as_slice(), expected.1));
+        assert_eq!(
+            (cluster.as_slice(), topology),
+            (expected.0.iter().map(ToString::to_string).collect::<Vec<_>>().as_slice(), expected.1)
+        );
     }
 
     #[test]
@@ -227,7 +239,8 @@ mod tests {
         let (cluster, _, _, why) = on_node_a(&json!({}), &json!([end, dead]), "v1.34.0");
         assert_eq!(cluster, ["10.0.0.1"]);
         assert_eq!(why, ["10.0.0.2:8080 terminating and no longer ready"]);
-        let (cluster, _, _, why) = on_node_a(&json!({}), &json!([end, ready("10.0.0.3", "node-b", &[], &[])]), "v1.34.0");
+        let (cluster, _, _, why) =
+            on_node_a(&json!({}), &json!([end, ready("10.0.0.3", "node-b", &[], &[])]), "v1.34.0");
         assert_eq!(cluster, ["10.0.0.3"]);
         assert_eq!(why, ["10.0.0.1:8080 terminating, and others are ready"]);
     }

@@ -2,8 +2,8 @@
 //! fields — never enters a snapshot, so it cannot leave in a bundle.
 
 use k8s_openapi::api::core::v1::{
-    Container, ContainerState, ContainerStateTerminated, ContainerStateWaiting, ContainerStatus, Endpoints, Node, NodeSpec, NodeStatus,
-    NodeSystemInfo, Pod, PodCondition, PodReadinessGate, PodSpec, PodStatus, Probe, Service,
+    Container, ContainerState, ContainerStateTerminated, ContainerStateWaiting, ContainerStatus, Endpoints, Node,
+    NodeSpec, NodeStatus, NodeSystemInfo, Pod, PodCondition, PodReadinessGate, PodSpec, PodStatus, Probe, Service,
 };
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use k8s_openapi::api::events::v1::Event;
@@ -56,7 +56,9 @@ fn meta(meta: &mut ObjectMeta) {
         labels: all.labels,
         owner_references: all.owner_references,
         finalizers: all.finalizers,
-        annotations: all.annotations.map(|all| all.into_iter().filter(|(key, _)| ANNOTATIONS.contains(&key.as_str())).collect()),
+        annotations: all
+            .annotations
+            .map(|all| all.into_iter().filter(|(key, _)| ANNOTATIONS.contains(&key.as_str())).collect()),
         ..ObjectMeta::default()
     };
     if meta.annotations.as_ref().is_some_and(std::collections::BTreeMap::is_empty) {
@@ -91,9 +93,9 @@ pub fn pod(object: &mut Pod) {
         restart_policy: all.restart_policy,
         containers: all.containers.into_iter().map(container).collect(),
         init_containers: all.init_containers.map(|list| list.into_iter().map(container).collect()),
-        readiness_gates: all
-            .readiness_gates
-            .map(|gates| gates.into_iter().map(|gate| PodReadinessGate { condition_type: gate.condition_type }).collect()),
+        readiness_gates: all.readiness_gates.map(|gates| {
+            gates.into_iter().map(|gate| PodReadinessGate { condition_type: gate.condition_type }).collect()
+        }),
         ..PodSpec::default()
     });
     object.status = object.status.take().map(|all| PodStatus {
@@ -232,7 +234,10 @@ fn other(resource: &str, object: &mut serde_json::Value) {
 
 fn only_meta(object: &mut serde_json::Value) {
     if let Some(serde_json::Value::Object(meta)) = object.get_mut("metadata") {
-        meta.retain(|key, _| ["name", "namespace", "labels", "uid", "resourceVersion", "creationTimestamp", "deletionTimestamp"].contains(&key.as_str()));
+        meta.retain(|key, _| {
+            ["name", "namespace", "labels", "uid", "resourceVersion", "creationTimestamp", "deletionTimestamp"]
+                .contains(&key.as_str())
+        });
     }
 }
 
@@ -270,7 +275,17 @@ mod tests {
         pod(&mut given);
         let text = serde_json::to_string(&given).unwrap();
         assert!(!text.contains(secret), "{text}");
-        for kept in ["web-1", "10.244.1.5", "8080", "/ready", "OOMKilled", "pod-eni", "--enable-network-policy=false", "\"Ready\"", "\"nodeName\":\"a\""] {
+        for kept in [
+            "web-1",
+            "10.244.1.5",
+            "8080",
+            "/ready",
+            "OOMKilled",
+            "pod-eni",
+            "--enable-network-policy=false",
+            "\"Ready\"",
+            "\"nodeName\":\"a\"",
+        ] {
             assert!(text.contains(kept), "{kept} is lost: {text}");
         }
         let other = &given.spec.unwrap().containers[1];

@@ -43,9 +43,11 @@ pub struct Found {
 pub async fn read(reader: &Reader, config: &CollectConfig, query: &Query) -> Result<Found> {
     let mut found = Found::default();
     let client = from::read(reader, query);
-    let (version, nodes, target, client) = tokio::join!(reader.version(), all_nodes(reader), target(reader, query), client);
+    let (version, nodes, target, client) =
+        tokio::join!(reader.version(), all_nodes(reader), target(reader, query), client);
     found.kubernetes = version;
-    found.objects.nodes = kept(nodes, act("list", "nodes", ""), "addresses, zones and readiness of nodes", &mut found.gaps)?;
+    found.objects.nodes =
+        kept(nodes, act("list", "nodes", ""), "addresses, zones and readiness of nodes", &mut found.gaps)?;
     if found.objects.nodes.is_some() {
         found.objects.whole.insert("nodes".into());
     }
@@ -155,7 +157,11 @@ pub async fn everything(reader: &Reader, config: &CollectConfig, namespace: Opti
     let client = reader.client();
     let place = namespace.unwrap_or_default();
     let all = ListParams::default();
-    let (services, slices, pods) = (scoped::<Service>(client, namespace), scoped::<EndpointSlice>(client, namespace), scoped::<Pod>(client, namespace));
+    let (services, slices, pods) = (
+        scoped::<Service>(client, namespace),
+        scoped::<EndpointSlice>(client, namespace),
+        scoped::<Pod>(client, namespace),
+    );
     let (version, nodes, services, slices, pods) = tokio::join!(
         reader.version(),
         all_nodes(reader),
@@ -209,7 +215,12 @@ async fn target(reader: &Reader, query: &Query) -> Result<Aim> {
             aim.focus.push((namespace.clone(), name.clone()));
             aim.services = match service {
                 Err(Miss::NotFound) => Some(Vec::new()),
-                other => kept(other.map(|one| vec![one]), act("get", "services", namespace), "the Service itself", &mut aim.gaps)?,
+                other => kept(
+                    other.map(|one| vec![one]),
+                    act("get", "services", namespace),
+                    "the Service itself",
+                    &mut aim.gaps,
+                )?,
             };
             // what is not had here is asked for as v1 Endpoints later
             aim.slices = slices.ok();
@@ -295,7 +306,10 @@ async fn pods(reader: &Reader, found: &mut Found) -> Result<()> {
         let api: Api<Pod> = Api::namespaced(reader.client().clone(), namespace);
         let matching = reader.list(&api, &ListParams::default().labels(&selector)).await;
         let act = act("list", "pods", namespace);
-        let Some(matching) = kept(matching, act, "why endpoints are not ready, and who they are", &mut found.gaps)? else { continue };
+        let Some(matching) = kept(matching, act, "why endpoints are not ready, and who they are", &mut found.gaps)?
+        else {
+            continue;
+        };
         let none = matching.is_empty();
         let unready = matching.iter().any(|pod| !is_ready(pod));
         add(&mut found.objects.pods, matching);
@@ -373,4 +387,3 @@ async fn all_nodes(reader: &Reader) -> Result<Vec<Node>, Miss> {
 fn act<'a>(verb: &'a str, resource: &'a str, namespace: &'a str) -> Act<'a> {
     Act { verb, resource, namespace }
 }
-

@@ -36,7 +36,11 @@ pub(super) fn unpack(path: &Path) -> Result<BTreeMap<String, Vec<u8>>> {
     let file = File::open(path).map_err(|source| Error::File { action: "read", path: path.to_owned(), source })?;
     let packed = file.metadata().map_or(0, |meta| meta.len());
     let mut start = BufReader::new(file);
-    let magic = io::BufRead::fill_buf(&mut start).map_err(|source| Error::File { action: "read", path: path.to_owned(), source })?;
+    let magic = io::BufRead::fill_buf(&mut start).map_err(|source| Error::File {
+        action: "read",
+        path: path.to_owned(),
+        source,
+    })?;
     if !magic.starts_with(&[0x1f, 0x8b]) {
         return Err(refused(path, "it is neither a folder nor a .tgz"));
     }
@@ -61,7 +65,8 @@ fn entries(from: impl Read) -> Result<BTreeMap<String, Vec<u8>>, String> {
             EntryType::Symlink | EntryType::Link => return Err(format!("`{shown}` is a link")),
             _ => return Err(format!("`{shown}` is no plain file")),
         }
-        let name = safe_name(&entry.path().map_err(|error| damaged(&error))?).ok_or_else(|| format!("`{shown}` leads out of it"))?;
+        let name = safe_name(&entry.path().map_err(|error| damaged(&error))?)
+            .ok_or_else(|| format!("`{shown}` leads out of it"))?;
         if entry.size() > MAX_FILE {
             return Err(format!("`{shown}` has {} bytes, more than {MAX_FILE}", entry.size()));
         }
@@ -80,7 +85,10 @@ fn below_cover(files: BTreeMap<String, Vec<u8>>) -> BTreeMap<String, Vec<u8>> {
     if files.contains_key("bundle.json") {
         return files;
     }
-    let Some(folder) = files.keys().find_map(|name| name.strip_suffix("bundle.json").filter(|folder| folder.matches('/').count() == 1)) else {
+    let Some(folder) = files
+        .keys()
+        .find_map(|name| name.strip_suffix("bundle.json").filter(|folder| folder.matches('/').count() == 1))
+    else {
         return files;
     };
     let folder = folder.to_owned();
@@ -116,7 +124,9 @@ impl<R: Read> Read for Limited<R> {
         let read = self.from.read(into)?;
         match self.left.checked_sub(read as u64) {
             Some(left) => self.left = left,
-            None => return Err(io::Error::new(io::ErrorKind::FileTooLarge, "it unpacks to far more than a bundle has")),
+            None => {
+                return Err(io::Error::new(io::ErrorKind::FileTooLarge, "it unpacks to far more than a bundle has"));
+            }
         }
         Ok(read)
     }
@@ -241,7 +251,8 @@ mod tests {
     fn what_is_packed_is_unpacked() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("b.tgz");
-        let files = [("bundle.json".to_owned(), b"{}".to_vec()), (format!("nodes/{}/ss.txt", "n".repeat(120)), vec![0xff, 0])];
+        let files =
+            [("bundle.json".to_owned(), b"{}".to_vec()), (format!("nodes/{}/ss.txt", "n".repeat(120)), vec![0xff, 0])];
         pack(&path, &files).unwrap();
         assert_eq!(unpack(&path).unwrap().into_iter().collect::<Vec<_>>(), files);
         assert!(pack(&path, &files).is_err(), "nothing is overwritten");
@@ -250,7 +261,8 @@ mod tests {
     #[test]
     fn an_archive_of_the_folder_is_one_of_its_files() {
         let file = |name: &str| raw(name, EntryType::Regular, "", b"x");
-        let files = unpack(packed(&[file("./web/bundle.json"), file("web/nodes/a/ss.txt"), file("elsewhere")]).path()).unwrap();
+        let files =
+            unpack(packed(&[file("./web/bundle.json"), file("web/nodes/a/ss.txt"), file("elsewhere")]).path()).unwrap();
         assert_eq!(files.keys().collect::<Vec<_>>(), ["bundle.json", "nodes/a/ss.txt"]);
     }
 }

@@ -111,7 +111,8 @@ fn read(source: &Source, scope: &Scope) -> Result<Snapshot> {
         if let Some(objects) = read_objects(source, "objects/", scope, cover.whole.as_ref(), &node_names, &mut gaps)? {
             snapshot.objects = objects;
         }
-        snapshot.objects_after = read_objects(source, "objects-after/", scope, cover.whole.as_ref(), &node_names, &mut gaps)?;
+        snapshot.objects_after =
+            read_objects(source, "objects-after/", scope, cover.whole.as_ref(), &node_names, &mut gaps)?;
     }
     for (node, files) in &nodes {
         snapshot.nodes.insert(node.clone(), node_dumps(source, node, files, &mut gaps)?);
@@ -127,7 +128,11 @@ fn read(source: &Source, scope: &Scope) -> Result<Snapshot> {
 pub fn node_names(path: &Path) -> Result<BTreeSet<String>> {
     let source = Source::open(path)?;
     cover(&source)?;
-    Ok(source.names().iter().filter_map(|name| Some(name.strip_prefix("nodes/")?.split_once('/')?.0.to_owned())).collect())
+    Ok(source
+        .names()
+        .iter()
+        .filter_map(|name| Some(name.strip_prefix("nodes/")?.split_once('/')?.0.to_owned()))
+        .collect())
 }
 
 fn cover(source: &Source) -> Result<Cover> {
@@ -140,7 +145,9 @@ fn cover(source: &Source) -> Result<Cover> {
     let version = cover.format.as_deref().and_then(|format| format.strip_prefix("svc-trace-bundle/v"));
     match version.and_then(|version| version.parse::<u32>().ok()) {
         Some(1) => Ok(cover),
-        Some(newer) => Err(refused(source.root(), format!("its format v{newer} is newer than this program, which reads v1"))),
+        Some(newer) => {
+            Err(refused(source.root(), format!("its format v{newer} is newer than this program, which reads v1")))
+        }
         None => Err(refused(source.root(), format!("`bundle.json` does not say \"format\": \"{FORMAT}\""))),
     }
 }
@@ -153,11 +160,13 @@ fn read_objects(
     nodes: &[&str],
     gaps: &mut Vec<Gap>,
 ) -> Result<Option<Objects>> {
-    let names: Vec<_> = source.names().into_iter().filter(|name| name.starts_with(folder) && is_object_file(name)).collect();
+    let names: Vec<_> =
+        source.names().into_iter().filter(|name| name.starts_with(folder) && is_object_file(name)).collect();
     if names.is_empty() {
         return Ok(None);
     }
-    let texts: Vec<_> = names.par_iter().map(|name| source.text(name).map(|text| (*name, as_json(name, text)))).collect();
+    let texts: Vec<_> =
+        names.par_iter().map(|name| source.text(name).map(|text| (*name, as_json(name, text)))).collect();
     let mut files = Vec::with_capacity(texts.len());
     for text in texts {
         match text? {
@@ -320,7 +329,10 @@ mod tests {
         ]);
         let dumps = &snapshot.nodes["a"].dumps;
         let names: Vec<_> = dumps.keys().map(String::as_str).collect();
-        assert_eq!(names, ["conntrack", "ip-addr", "iptables-save", "ipvsadm-save", "nft-ruleset", "nft-ruleset.json", "resolv.conf"]);
+        assert_eq!(
+            names,
+            ["conntrack", "ip-addr", "iptables-save", "ipvsadm-save", "nft-ruleset", "nft-ruleset.json", "resolv.conf"]
+        );
         let save = &dumps["iptables-save"];
         assert_eq!((save.exit, save.ms, save.version.as_deref()), (Some(0), Some(12), Some("v1.8.9 (nf_tables)")));
         assert_eq!(save.complete, Completeness::Whole);
@@ -349,7 +361,11 @@ mod tests {
 
     #[test]
     fn gaps_are_kept() {
-        let gaps = all(&[("gaps.json", r#"[{"code":"node-not-collected","node":"b","summary":"no answer"},{"code":"of-the-future"}]"#)]).gaps;
+        let gaps = all(&[(
+            "gaps.json",
+            r#"[{"code":"node-not-collected","node":"b","summary":"no answer"},{"code":"of-the-future"}]"#,
+        )])
+        .gaps;
         assert_eq!((gaps[0].code, gaps[0].node.as_deref(), gaps[0].counts), (Code::NodeNotCollected, Some("b"), true));
         assert_eq!(gaps.len(), 2);
     }

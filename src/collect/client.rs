@@ -53,13 +53,17 @@ pub async fn connect(options: &KubeOptions) -> Result<Client> {
 fn configuration(options: &KubeOptions) -> Result<Config> {
     let named = options.context.is_some() || options.cluster.is_some() || options.user.is_some();
     let mut config = match merged(&sources(options))? {
-        Some((kubeconfig, files)) => chosen(kubeconfig, options).map_err(|why| refused(format!("{why}, in {files}")))?,
+        Some((kubeconfig, files)) => {
+            chosen(kubeconfig, options).map_err(|why| refused(format!("{why}, in {files}")))?
+        }
         None if options.kubeconfig.is_some() => {
             let file = options.kubeconfig.as_deref().unwrap_or(Path::new("")).display();
             return Err(refused(format!("`{file}` does not exist, or is empty")));
         }
         None if named => return Err(refused("there is no kubeconfig, so no context, cluster or user in it")),
-        None => Config::incluster().map_err(|_| refused("there is no kubeconfig, and this is not a pod of a cluster"))?,
+        None => {
+            Config::incluster().map_err(|_| refused("there is no kubeconfig, and this is not a pod of a cluster"))?
+        }
     };
     if config.proxy_url.is_none() {
         config.proxy_url = environment_proxy(&Matcher::from_env(), &config.cluster_url);
@@ -95,7 +99,8 @@ fn merged(files: &[PathBuf]) -> Result<Option<(Kubeconfig, String)>> {
         if !file.exists() {
             continue;
         }
-        let one = Kubeconfig::read_from(file).map_err(|error| refused(format!("`{}`: {}", file.display(), chain(&error))))?;
+        let one =
+            Kubeconfig::read_from(file).map_err(|error| refused(format!("`{}`: {}", file.display(), chain(&error))))?;
         names.push(format!("`{}`", file.display()));
         whole = Some(match whole {
             None => one,
@@ -112,10 +117,12 @@ fn merged(files: &[PathBuf]) -> Result<Option<(Kubeconfig, String)>> {
 fn chosen(mut kubeconfig: Kubeconfig, options: &KubeOptions) -> Result<Config, String> {
     let name = options.context.as_ref().or(kubeconfig.current_context.as_ref()).filter(|name| !name.is_empty());
     let name = name.ok_or("there is no current context")?;
-    let context = kubeconfig.contexts.iter().find(|context| context.name == *name).and_then(|context| context.context.clone());
+    let context =
+        kubeconfig.contexts.iter().find(|context| context.name == *name).and_then(|context| context.context.clone());
     let context = context.ok_or_else(|| format!("there is no context `{name}`"))?;
     let name = options.cluster.as_ref().unwrap_or(&context.cluster);
-    let cluster = kubeconfig.clusters.iter().find(|cluster| cluster.name == *name).and_then(|cluster| cluster.cluster.clone());
+    let cluster =
+        kubeconfig.clusters.iter().find(|cluster| cluster.name == *name).and_then(|cluster| cluster.cluster.clone());
     let cluster = cluster.ok_or_else(|| format!("there is no cluster `{name}`"))?;
     let server = cluster.server.as_deref().ok_or_else(|| format!("cluster `{name}` has no server"))?;
     let mut config = Config::new(server.parse().map_err(|_| format!("server `{server}` is not a URL"))?);
@@ -144,7 +151,9 @@ fn authority(cluster: &Cluster) -> Result<Option<Vec<Vec<u8>>>, String> {
             let data: String = data.split_whitespace().collect();
             BASE64.decode(data.as_bytes()).map_err(|error| format!("certificate-authority-data: {error}"))?
         }
-        (_, Some(file)) if !file.is_empty() => std::fs::read(file).map_err(|error| format!("certificate-authority `{file}`: {error}"))?,
+        (_, Some(file)) if !file.is_empty() => {
+            std::fs::read(file).map_err(|error| format!("certificate-authority `{file}`: {error}"))?
+        }
         _ => return Ok(None),
     };
     certificates(&String::from_utf8_lossy(&pem)).map(Some)
@@ -276,7 +285,10 @@ mod tests {
         let unknown = KubeOptions { context: Some("nope".into()), ..with(good) };
         fails(&configuration(&unknown).unwrap_err(), "nope");
         fails(&configuration(&with(folder.path().join("gone"))).unwrap_err(), "does not exist");
-        fails(&configuration(&with(file(&folder, "none", &kubeconfig(&["a"], None)))).unwrap_err(), "no current context");
+        fails(
+            &configuration(&with(file(&folder, "none", &kubeconfig(&["a"], None)))).unwrap_err(),
+            "no current context",
+        );
         let mut odd = kubeconfig(&["a"], Some("a"));
         odd["clusters"][0]["cluster"]["certificate-authority-data"] = json!("bm90aGluZw==");
         fails(&configuration(&with(file(&folder, "odd", &odd))).unwrap_err(), "holds no certificate");

@@ -14,7 +14,8 @@ const FEW: usize = 2;
 
 /// `k8s-app` of proxies and plugins, as their own manifests give it; EKS and kubeadm label kube-proxy so, GKE and AKS
 /// by `component`.
-const LABELLED: &str = "k8s-app in (kube-proxy,cilium,calico-node,aws-node,antrea,kube-router,flannel,kindnet,weave-net,canal)";
+const LABELLED: &str =
+    "k8s-app in (kube-proxy,cilium,calico-node,aws-node,antrea,kube-router,flannel,kindnet,weave-net,canal)";
 
 /// Reads them into `objects`. What may not be read is left unread: nothing is claimed of it.
 pub async fn read(reader: &Reader, objects: &mut Objects, namespace: &str, nodes: &[String]) {
@@ -32,7 +33,8 @@ pub async fn read(reader: &Reader, objects: &mut Objects, namespace: &str, nodes
         Ok(pods) => {
             let kube_proxy = pods.iter().any(|pod| has_name(pod, "kube-proxy"));
             add(&mut objects.proxies, pods);
-            if !kube_proxy && reader.may_ask(3)
+            if !kube_proxy
+                && reader.may_ask(3)
                 && let Ok(pods) = reader.list(&everywhere, &ListParams::default().labels("component=kube-proxy")).await
             {
                 add(&mut objects.proxies, pods);
@@ -55,8 +57,14 @@ async fn system(reader: &Reader, objects: &mut Objects) {
 fn take(objects: &mut Objects, namespace: &str, node: &str, pods: Vec<Pod>) {
     let (proxies, others): (Vec<_>, Vec<_>) = pods.into_iter().filter(is_alive).partition(is_companion);
     add(&mut objects.proxies, proxies);
-    let known = |pod: &Pod| objects.pods.iter().flatten().any(|other| other.metadata.name == pod.metadata.name && other.metadata.namespace == pod.metadata.namespace);
-    let mut clients: Vec<_> = others.into_iter().filter(|pod| is_client(pod) && node_name(pod) == Some(node) && !known(pod)).collect();
+    let known =
+        |pod: &Pod| {
+            objects.pods.iter().flatten().any(|other| {
+                other.metadata.name == pod.metadata.name && other.metadata.namespace == pod.metadata.namespace
+            })
+        };
+    let mut clients: Vec<_> =
+        others.into_iter().filter(|pod| is_client(pod) && node_name(pod) == Some(node) && !known(pod)).collect();
     // one that is no endpoint and lives where the Service does is the likeliest client
     clients.sort_by_key(|pod| (pod.metadata.namespace.as_deref() != Some(namespace), pod.metadata.name.clone()));
     clients.truncate(1);
@@ -86,7 +94,11 @@ fn is_client(pod: &Pod) -> bool {
 /// The kube-proxy pod of a node.
 #[must_use]
 pub fn kube_proxy<'a>(objects: &'a Objects, node: &str) -> Option<&'a Pod> {
-    objects.proxies.iter().flatten().find(|pod| node_name(pod) == Some(node) && has_name(pod, "kube-proxy") && is_alive(pod))
+    objects
+        .proxies
+        .iter()
+        .flatten()
+        .find(|pod| node_name(pod) == Some(node) && has_name(pod, "kube-proxy") && is_alive(pod))
 }
 
 #[cfg(test)]
@@ -117,7 +129,9 @@ mod tests {
             pod("shop", "host", &json!({}), true),
         ];
         take(&mut objects, "shop", "a", pods);
-        let names = |list: &Option<Vec<Pod>>| list.iter().flatten().filter_map(|pod| pod.metadata.name.clone()).collect::<Vec<_>>();
+        let names = |list: &Option<Vec<Pod>>| {
+            list.iter().flatten().filter_map(|pod| pod.metadata.name.clone()).collect::<Vec<_>>()
+        };
         assert_eq!(names(&objects.proxies), ["kube-proxy-abc", "agent-x", "gke-y"]);
         assert_eq!(names(&objects.pods), ["web-1", "zzz"]);
         assert_eq!(kube_proxy(&objects, "a").unwrap().metadata.name.as_deref(), Some("kube-proxy-abc"));

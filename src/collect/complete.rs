@@ -18,7 +18,11 @@ pub fn prove(name: &str, text: &str) -> Completeness {
         return Completeness::Unknown;
     }
     match name {
-        "iptables-save" | "ip6tables-save" | "iptables-nft-save" | "ip6tables-nft-save" | "iptables-legacy-save"
+        "iptables-save"
+        | "ip6tables-save"
+        | "iptables-nft-save"
+        | "ip6tables-nft-save"
+        | "iptables-legacy-save"
         | "ip6tables-legacy-save" => rules(text),
         "ip-addr" | "ip-link" | "ip-route" | "ip-route6" | "ip-rule" | "ip-rule6" => json(text),
         "nft-ruleset" if text.trim_start().starts_with('{') => json(text),
@@ -27,8 +31,8 @@ pub fn prove(name: &str, text: &str) -> Completeness {
             false if only_comments(text) => lines(text),
             false => Completeness::Cut,
         },
-        "ipset-save" | "ipset-list" | "ipvsadm-save" | "ipvsadm-list" | "conntrack" | "conntrack6" | "sysctl" | "ss"
-        | "iptables-list" | "iptables-nat-list" => lines(text),
+        "ipset-save" | "ipset-list" | "ipvsadm-save" | "ipvsadm-list" | "conntrack" | "conntrack6" | "sysctl"
+        | "ss" | "iptables-list" | "iptables-nat-list" => lines(text),
         _ if name.starts_with("proc-net-") => lines(text),
         _ => Completeness::Unknown,
     }
@@ -37,10 +41,18 @@ pub fn prove(name: &str, text: &str) -> Completeness {
 /// What is known of a dump from its format and from what the collector wrote down beside it: that it is all
 /// (`said`), how many bytes there were (`bytes`), and the exit status.
 #[must_use]
-pub fn settle(proved: Completeness, text: &str, said: Option<bool>, bytes: Option<u64>, exit: Option<i32>) -> Completeness {
+pub fn settle(
+    proved: Completeness,
+    text: &str,
+    said: Option<bool>,
+    bytes: Option<u64>,
+    exit: Option<i32>,
+) -> Completeness {
     match proved {
         Completeness::Whole | Completeness::Cut | Completeness::Fragment => proved,
-        Completeness::Unknown if said == Some(false) || bytes.is_some_and(|bytes| bytes > text.len() as u64) => Completeness::Cut,
+        Completeness::Unknown if said == Some(false) || bytes.is_some_and(|bytes| bytes > text.len() as u64) => {
+            Completeness::Cut
+        }
         // a tool with nothing to print prints nothing (observed with iptables-nft-save, ipset save, ipvsadm -Sn)
         Completeness::Unknown if said == Some(true) || (text.is_empty() && exit == Some(0)) => Completeness::Whole,
         Completeness::Unknown => Completeness::Unknown,
@@ -114,7 +126,11 @@ mod tests {
         case("iptables-save", table, Whole);
         case("iptables-save", "-A KUBE-SERVICES -j KUBE-NODEPORTS\n", Fragment);
         case("iptables-save", "", Unknown);
-        case("iptables-save", "# Warning: iptables-legacy tables present, use iptables-legacy-save to see them\n", Whole);
+        case(
+            "iptables-save",
+            "# Warning: iptables-legacy tables present, use iptables-legacy-save to see them\n",
+            Whole,
+        );
         case("iptables-save", "cannot open socket", Cut);
     }
 

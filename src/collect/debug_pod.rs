@@ -45,7 +45,12 @@ struct Made {
 ///
 /// # Errors
 /// `Interrupted` when a signal came.
-pub async fn guarded<T>(client: &Client, limits: &Limits, say: &Say, body: impl AsyncFnOnce(&Ledger) -> T) -> Result<(T, Vec<Gap>)> {
+pub async fn guarded<T>(
+    client: &Client,
+    limits: &Limits,
+    say: &Say,
+    body: impl AsyncFnOnce(&Ledger) -> T,
+) -> Result<(T, Vec<Gap>)> {
     let ledger = Ledger {
         client: client.clone(),
         limits: limits.clone(),
@@ -135,7 +140,9 @@ impl Ledger {
     /// Asks the API server what it would say, and changes nothing.
     async fn rehearse(&self, plan: &Plan) -> Result<(), Gap> {
         let dry = PostParams { dry_run: true, ..PostParams::default() };
-        let fault = |error: serde_json::Error| Gap::new(Code::NodeNotCollected, Some(&plan.node), format!("the manifest is no Job: {error}"));
+        let fault = |error: serde_json::Error| {
+            Gap::new(Code::NodeNotCollected, Some(&plan.node), format!("the manifest is no Job: {error}"))
+        };
         let (job, pod) = (plan.job().map_err(fault)?, plan.pod().map_err(fault)?);
         let jobs: Api<Job> = Api::namespaced(self.client.clone(), &plan.namespace);
         let pods: Api<Pod> = Api::namespaced(self.client.clone(), &plan.namespace);
@@ -152,7 +159,9 @@ impl Ledger {
     }
 
     async fn create(&self, plan: &Plan) -> Result<(), Gap> {
-        let fault = |error: serde_json::Error| Gap::new(Code::NodeNotCollected, Some(&plan.node), format!("the manifest is no Job: {error}"));
+        let fault = |error: serde_json::Error| {
+            Gap::new(Code::NodeNotCollected, Some(&plan.node), format!("the manifest is no Job: {error}"))
+        };
         let job = plan.job().map_err(fault)?;
         let jobs: Api<Job> = Api::namespaced(self.client.clone(), &plan.namespace);
         let params = PostParams::default();
@@ -173,7 +182,10 @@ impl Ledger {
             Ok(Err(error)) => format!("the debug pod cannot be made: {}", shorten(&super::client::chain(&error))),
             Err(_) => format!("the API server did not answer within {:?} to making the debug pod", self.limits.request),
         };
-        Err(Gap { lost: Some(format!("the rules of node {}", plan.node)), ..Gap::new(Code::NodeNotCollected, Some(&plan.node), summary) })
+        Err(Gap {
+            lost: Some(format!("the rules of node {}", plan.node)),
+            ..Gap::new(Code::NodeNotCollected, Some(&plan.node), summary)
+        })
     }
 
     /// Waits until the pod runs, or until it is known that it will not.
@@ -189,7 +201,11 @@ impl Ledger {
                     seen = list.items.first().map_or(State::Absent, state);
                     match &seen {
                         State::Running(pod) => {
-                            return Ok(Place { namespace: plan.namespace.clone(), pod: pod.clone(), container: CONTAINER.to_owned() });
+                            return Ok(Place {
+                                namespace: plan.namespace.clone(),
+                                pod: pod.clone(),
+                                container: CONTAINER.to_owned(),
+                            });
                         }
                         State::Hopeless(..) => break,
                         State::Absent | State::Untouched if began.elapsed() > self.limits.pod_seen => break,
@@ -240,12 +256,19 @@ impl Ledger {
                 Some(said) if said.contains("PodSecurity") || said.contains("webhook") || said.contains("denied") => (
                     Code::CollectorBlockedByAdmission,
                     format!("admission refuses the debug pod: {said}"),
-                    "give --pod-namespace a namespace with the label pod-security.kubernetes.io/enforce=privileged".to_owned(),
+                    "give --pod-namespace a namespace with the label pod-security.kubernetes.io/enforce=privileged"
+                        .to_owned(),
                 ),
                 said => (
                     Code::CollectorUnschedulable,
-                    format!("no pod was made for the Job on {node}: {}", said.as_deref().unwrap_or("no event says why")),
-                    format!("kubectl describe job -n {} -l app.kubernetes.io/managed-by=kubectl-svc-trace", plan.namespace),
+                    format!(
+                        "no pod was made for the Job on {node}: {}",
+                        said.as_deref().unwrap_or("no event says why")
+                    ),
+                    format!(
+                        "kubectl describe job -n {} -l app.kubernetes.io/managed-by=kubectl-svc-trace",
+                        plan.namespace
+                    ),
                 ),
             },
         };
@@ -255,7 +278,8 @@ impl Ledger {
     /// What the job controller last said of the Job.
     async fn last_event(&self, plan: &Plan) -> Option<String> {
         let events: Api<Event> = Api::namespaced(self.client.clone(), &plan.namespace);
-        let of_job = ListParams::default().fields(&format!("involvedObject.kind=Job,involvedObject.name={}", plan.name));
+        let of_job =
+            ListParams::default().fields(&format!("involvedObject.kind=Job,involvedObject.name={}", plan.name));
         let list = timeout(self.limits.request, events.list(&of_job)).await.ok()?.ok()?;
         list.items.iter().rev().find_map(|event| event.message.as_deref().map(shorten))
     }
@@ -295,7 +319,10 @@ async fn delete(client: &Client, limits: &Limits, made: &Made) -> Result<(), Gap
         ..Gap::new(
             Code::CollectorLeftBehind,
             Some(&made.node),
-            format!("Job {}/{} could not be removed: {why}; the cluster ends it by itself after some minutes", made.namespace, made.name),
+            format!(
+                "Job {}/{} could not be removed: {why}; the cluster ends it by itself after some minutes",
+                made.namespace, made.name
+            ),
         )
     })
 }
@@ -329,12 +356,17 @@ fn state(pod: &Pod) -> State {
         let said = shorten(&format!("{reason} {}", waiting.message.as_deref().unwrap_or_default()));
         // reasons of kubelet pkg/kubelet/images/types.go and pkg/kubelet/kuberuntime/kuberuntime_container.go
         return match reason {
-            "ErrImagePull" | "ImagePullBackOff" | "InvalidImageName" | "ErrImageNeverPull" | "ImageInspectError" | "RegistryUnavailable" => {
-                State::Hopeless(Trouble::Image, said)
-            }
-            "CreateContainerConfigError" | "CreateContainerError" | "RunContainerError" | "StartError" | "CrashLoopBackOff" => {
-                State::Hopeless(Trouble::Start, said)
-            }
+            "ErrImagePull"
+            | "ImagePullBackOff"
+            | "InvalidImageName"
+            | "ErrImageNeverPull"
+            | "ImageInspectError"
+            | "RegistryUnavailable" => State::Hopeless(Trouble::Image, said),
+            "CreateContainerConfigError"
+            | "CreateContainerError"
+            | "RunContainerError"
+            | "StartError"
+            | "CrashLoopBackOff" => State::Hopeless(Trouble::Start, said),
             _ => State::Starting(said),
         };
     }
@@ -343,11 +375,17 @@ fn state(pod: &Pod) -> State {
     }
     if let Some(ended) = container.and_then(|c| c.state.as_ref()).and_then(|state| state.terminated.as_ref()) {
         let reason = ended.reason.as_deref().unwrap_or_default();
-        return State::Hopeless(Trouble::Start, shorten(&format!("{reason} {}", ended.message.as_deref().unwrap_or_default())));
+        return State::Hopeless(
+            Trouble::Start,
+            shorten(&format!("{reason} {}", ended.message.as_deref().unwrap_or_default())),
+        );
     }
     if status.phase.as_deref() == Some("Failed") {
         let reason = status.reason.as_deref().unwrap_or("Failed");
-        return State::Hopeless(Trouble::Start, shorten(&format!("{reason} {}", status.message.as_deref().unwrap_or_default())));
+        return State::Hopeless(
+            Trouble::Start,
+            shorten(&format!("{reason} {}", status.message.as_deref().unwrap_or_default())),
+        );
     }
     if status.start_time.is_some() { State::Starting("the kubelet has taken it up".into()) } else { State::Untouched }
 }
@@ -359,7 +397,8 @@ mod tests {
     use serde_json::{Value, json};
 
     fn pod(status: &Value) -> Pod {
-        serde_json::from_value(json!({"metadata": {"name": "p"}, "spec": {"containers": []}, "status": status})).unwrap()
+        serde_json::from_value(json!({"metadata": {"name": "p"}, "spec": {"containers": []}, "status": status}))
+            .unwrap()
     }
 
     fn with_container(state: &Value) -> Pod {
@@ -370,9 +409,18 @@ mod tests {
     #[test]
     fn how_far_a_pod_has_come() {
         assert_eq!(state(&pod(&json!({"phase": "Pending"}))), State::Untouched);
-        assert!(matches!(state(&pod(&json!({"phase": "Pending", "startTime": "2026-11-21T07:00:00Z"}))), State::Starting(_)));
-        assert!(matches!(state(&with_container(&json!({"waiting": {"reason": "ContainerCreating"}}))), State::Starting(_)));
-        assert_eq!(state(&with_container(&json!({"running": {"startedAt": "2026-11-21T07:00:00Z"}}))), State::Running("p".into()));
+        assert!(matches!(
+            state(&pod(&json!({"phase": "Pending", "startTime": "2026-11-21T07:00:00Z"}))),
+            State::Starting(_)
+        ));
+        assert!(matches!(
+            state(&with_container(&json!({"waiting": {"reason": "ContainerCreating"}}))),
+            State::Starting(_)
+        ));
+        assert_eq!(
+            state(&with_container(&json!({"running": {"startedAt": "2026-11-21T07:00:00Z"}}))),
+            State::Running("p".into())
+        );
         assert!(matches!(
             state(&with_container(&json!({"waiting": {"reason": "ErrImagePull", "message": "not found"}}))),
             State::Hopeless(Trouble::Image, why) if why == "ErrImagePull not found"

@@ -89,7 +89,13 @@ pub async fn exec(
     input: &str,
     patience: Patience,
 ) -> Result<Output, Refusal> {
-    let params = AttachParams { stdin: true, stdout: true, stderr: true, container: Some(place.container.clone()), ..AttachParams::default() };
+    let params = AttachParams {
+        stdin: true,
+        stdout: true,
+        stderr: true,
+        container: Some(place.container.clone()),
+        ..AttachParams::default()
+    };
     let request = kube::core::Request::new(format!("/api/v1/namespaces/{}/pods", place.namespace))
         .exec(&place.pod, argv.iter().copied(), &params)
         .map_err(|error| Refusal::Connection(error.to_string()))?;

@@ -41,13 +41,19 @@ pub(super) async fn read(reader: &Reader, query: &Query) -> Result<Option<Client
             pods.retain(|pod| node_name(pod).is_some());
             pods.sort_by_key(|pod| pod.metadata.name.clone());
             if pods.is_empty() {
-                return Err(Error::usage_help(format!("deployment `{namespace}/{name}` has no pod on any node"), format!("kubectl get deployment {name} -n {namespace}")));
+                return Err(Error::usage_help(
+                    format!("deployment `{namespace}/{name}` has no pod on any node"),
+                    format!("kubectl get deployment {name} -n {namespace}"),
+                ));
             }
             Ok(Some(ClientPods { pods, words: format!("the node of a pod of deployment {namespace}/{name}") }))
         }
         Some(Client::Address(ip)) => {
             let api: Api<Pod> = Api::all(reader.client().clone());
-            let pods = reader.list(&api, &ListParams::default().fields(&format!("status.podIP={ip}"))).await.unwrap_or_default();
+            let pods = reader
+                .list(&api, &ListParams::default().fields(&format!("status.podIP={ip}")))
+                .await
+                .unwrap_or_default();
             let pods: Vec<_> = pods.into_iter().filter(|pod| node_name(pod).is_some() && is_alive(pod)).collect();
             Ok((!pods.is_empty()).then(|| ClientPods { pods, words: format!("the node of the pod with {ip}") }))
         }
@@ -57,7 +63,10 @@ pub(super) async fn read(reader: &Reader, query: &Query) -> Result<Option<Client
 
 fn named<T>(answer: Result<T, Miss>, kind: &str, namespace: &str, name: &str) -> Result<T> {
     answer.map_err(|miss| match miss {
-        Miss::NotFound => Error::usage_help(format!("no {kind} `{name}` in namespace `{namespace}`"), format!("kubectl get {kind}s -n {namespace}")),
+        Miss::NotFound => Error::usage_help(
+            format!("no {kind} `{name}` in namespace `{namespace}`"),
+            format!("kubectl get {kind}s -n {namespace}"),
+        ),
         other => missed(&other, &format!("get {kind}s"), namespace),
     })
 }
@@ -65,9 +74,9 @@ fn named<T>(answer: Result<T, Miss>, kind: &str, namespace: &str, name: &str) ->
 fn missed(miss: &Miss, what: &str, namespace: &str) -> Error {
     match miss {
         Miss::Failed(message) => failed(message.clone()),
-        Miss::Denied | Miss::NotFound | Miss::Spent => {
-            Error::usage_help(format!("--from needs the right to {what} in `{namespace}`"), format!("kubectl auth can-i {what} -n {namespace}"))
-        }
+        Miss::Denied | Miss::NotFound | Miss::Spent => Error::usage_help(
+            format!("--from needs the right to {what} in `{namespace}`"),
+            format!("kubectl auth can-i {what} -n {namespace}"),
+        ),
     }
 }
-

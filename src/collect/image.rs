@@ -31,10 +31,15 @@ pub fn choose(options: &PodOptions, privilege: Privilege, objects: &Objects, nod
     if let Some((image, pod)) = companions::kube_proxy(objects, node).and_then(of_proxy) {
         return Choice { image, why: format!("as pod {pod} runs it") };
     }
-    if let Some(image) = objects.nodes().iter().find(|one| one.metadata.name.as_deref() == Some(node)).and_then(on_node) {
+    if let Some(image) = objects.nodes().iter().find(|one| one.metadata.name.as_deref() == Some(node)).and_then(on_node)
+    {
         return Choice { image, why: "kube-proxy's, which the node has".into() };
     }
-    let mut others = objects.proxies.iter().flatten().filter(|pod| pod.metadata.name.as_deref().is_some_and(|name| name.contains("kube-proxy")));
+    let mut others = objects
+        .proxies
+        .iter()
+        .flatten()
+        .filter(|pod| pod.metadata.name.as_deref().is_some_and(|name| name.contains("kube-proxy")));
     match others.find_map(of_proxy) {
         Some((image, pod)) => Choice { image, why: format!("as pod {pod} of another node runs it") },
         None => Choice { image: FALLBACK_IMAGE.into(), why: "no kube-proxy pod there; --image takes another".into() },
@@ -50,7 +55,13 @@ fn on_node(node: &Node) -> Option<String> {
         let path = name.split('@').next().unwrap_or(name);
         path.rsplit('/').next().is_some_and(|last| last.starts_with("kube-proxy"))
     };
-    let mut names: Vec<&String> = status.images.iter().flatten().flat_map(|image| image.names.iter().flatten()).filter(|name| is_proxy(name)).collect();
+    let mut names: Vec<&String> = status
+        .images
+        .iter()
+        .flatten()
+        .flat_map(|image| image.names.iter().flatten())
+        .filter(|name| is_proxy(name))
+        .collect();
     names.sort_by_key(|name| (version.is_empty() || !name.ends_with(&format!(":{version}")), name.contains('@')));
     names.first().map(|name| (*name).clone())
 }
@@ -79,7 +90,8 @@ fn pullable(id: &str) -> Option<String> {
     let id = id.strip_prefix("docker-pullable://").unwrap_or(id);
     let (name, digest) = id.split_once('@')?;
     let hex = digest.strip_prefix("sha256:")?;
-    let good = !name.is_empty() && !name.contains("://") && hex.len() == 64 && hex.bytes().all(|b| b.is_ascii_hexdigit());
+    let good =
+        !name.is_empty() && !name.contains("://") && hex.len() == 64 && hex.bytes().all(|b| b.is_ascii_hexdigit());
     good.then(|| id.to_owned())
 }
 
@@ -106,7 +118,11 @@ mod tests {
             "nodeInfo": {"kubeletVersion": "v1.34.4", "architecture": "", "bootID": "", "containerRuntimeVersion": "", "kernelVersion": "",
                 "kubeProxyVersion": "", "machineID": "", "operatingSystem": "", "osImage": "", "systemUUID": ""},
         }});
-        Objects { proxies: proxy.map(|pod| vec![pod]), nodes: Some(vec![serde_json::from_value(node).unwrap()]), ..Objects::default() }
+        Objects {
+            proxies: proxy.map(|pod| vec![pod]),
+            nodes: Some(vec![serde_json::from_value(node).unwrap()]),
+            ..Objects::default()
+        }
     }
 
     #[track_caller]

@@ -131,7 +131,8 @@ impl<'a> Splitter<'a, '_> {
             }
             return Ok(());
         };
-        let items = serde_json::from_str::<Option<Vec<&'a RawValue>>>(items.get()).map_err(|error| error.to_string())?;
+        let items =
+            serde_json::from_str::<Option<Vec<&'a RawValue>>>(items.get()).map_err(|error| error.to_string())?;
         let of = kind.as_deref().and_then(|kind| kind.strip_suffix("List")).unwrap_or_default();
         self.list(of, document.metadata, items.unwrap_or_default());
         Ok(())
@@ -152,7 +153,11 @@ impl<'a> Splitter<'a, '_> {
             let file = self.file;
             let lot = self.lot(&plural(of));
             lot.partial |= partial;
-            lot.items.extend(items.into_iter().enumerate().map(|(number, item)| Item { json: item.get(), file, number }));
+            lot.items.extend(items.into_iter().enumerate().map(|(number, item)| Item {
+                json: item.get(),
+                file,
+                number,
+            }));
         }
     }
 

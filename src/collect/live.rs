@@ -32,7 +32,9 @@ const REREAD: usize = 2;
 pub async fn collect(config: &CollectConfig, query: &Query) -> Result<Snapshot> {
     let config = &config.limited();
     match from_cluster(config, query).await {
-        Err(Error::Kubeconfig { message } | Error::Api { message, .. }) if config.via == Via::Local => alone(config, &message).await,
+        Err(Error::Kubeconfig { message } | Error::Api { message, .. }) if config.via == Via::Local => {
+            alone(config, &message).await
+        }
         other => other,
     }
 }
@@ -52,7 +54,10 @@ async fn from_cluster(config: &CollectConfig, query: &Query) -> Result<Snapshot>
         found.gaps.push(gap);
         nodes.clear();
     }
-    if found.services.iter().all(|name| !is_read(&found, name)) && !found.services.is_empty() && found.objects.services.is_some() {
+    if found.services.iter().all(|name| !is_read(&found, name))
+        && !found.services.is_empty()
+        && found.objects.services.is_some()
+    {
         // there is no such Service: the nearest names are all that is told
         nodes.clear();
     }
@@ -182,7 +187,9 @@ fn nodes_of(config: &CollectConfig, found: &mut Found) -> Result<Vec<String>> {
             let host = local::host_name();
             let name = match &config.nodes.which {
                 WhichNodes::Named(names) => names.first().cloned(),
-                WhichNodes::One | WhichNodes::Selector(_) | WhichNodes::All => local::name_among(found.objects.nodes(), &host),
+                WhichNodes::One | WhichNodes::Selector(_) | WhichNodes::All => {
+                    local::name_among(found.objects.nodes(), &host)
+                }
             };
             found.chosen.why = "this very node".into();
             match (name, &found.objects.nodes) {
@@ -246,7 +253,13 @@ async fn finish(
 type Reads = (Vec<(String, NodeRead)>, Vec<Gap>);
 
 /// Reads nodes side by side; what was made is removed whatever happens.
-async fn read_nodes(config: &CollectConfig, client: &Client, objects: &Objects, nodes: &[String], rows: &[Row]) -> Result<Reads> {
+async fn read_nodes(
+    config: &CollectConfig,
+    client: &Client,
+    objects: &Objects,
+    nodes: &[String],
+    rows: &[Row],
+) -> Result<Reads> {
     debug_pod::guarded(client, &config.limits, &config.say, async |ledger| {
         if config.via == Via::DebugPod {
             sweep::expired(client, &config.limits, config.pod.namespace(), &config.say).await;

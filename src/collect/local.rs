@@ -89,9 +89,11 @@ pub fn name_among(nodes: &[Node], host: &str) -> Option<String> {
     let short = host.split('.').next().unwrap_or(host);
     let is_label = |node: &Node, name: &str| {
         let label = node.metadata.labels.as_ref().and_then(|labels| labels.get("kubernetes.io/hostname"));
-        label.is_some_and(|label| label.eq_ignore_ascii_case(name)) || node.metadata.name.as_deref().is_some_and(|own| own.eq_ignore_ascii_case(name))
+        label.is_some_and(|label| label.eq_ignore_ascii_case(name))
+            || node.metadata.name.as_deref().is_some_and(|own| own.eq_ignore_ascii_case(name))
     };
-    let found = nodes.iter().find(|node| is_label(node, host)).or_else(|| nodes.iter().find(|node| is_label(node, short)))?;
+    let found =
+        nodes.iter().find(|node| is_label(node, host)).or_else(|| nodes.iter().find(|node| is_label(node, short)))?;
     found.metadata.name.clone()
 }
 
@@ -130,7 +132,11 @@ mod tests {
 
     #[tokio::test]
     async fn this_machine_is_read_with_the_table() {
-        let rows: Vec<Row> = super::super::dumps::TABLE.iter().filter(|row| row.dump.starts_with("proc-") || row.dump == "sysctl").copied().collect();
+        let rows: Vec<Row> = super::super::dumps::TABLE
+            .iter()
+            .filter(|row| row.dump.starts_with("proc-") || row.dump == "sysctl")
+            .copied()
+            .collect();
         let reading = read(&rows, Duration::from_secs(20)).await.unwrap();
         assert!(reading.done);
         assert!(reading.dumps.dumps["proc-version"].text.starts_with("Linux version"));
@@ -141,8 +147,16 @@ mod tests {
     async fn a_command_that_hangs_ends_with_the_time() {
         use super::super::dumps::{Source, Tool, When};
         const ROWS: &[Row] = &[
-            Row { dump: "first", source: Source::Tools(&[Tool { argv: &["echo", "x"], version: None, unless: &[] }]), when: When::Always },
-            Row { dump: "hangs", source: Source::Tools(&[Tool { argv: &["sleep", "60"], version: None, unless: &[] }]), when: When::Always },
+            Row {
+                dump: "first",
+                source: Source::Tools(&[Tool { argv: &["echo", "x"], version: None, unless: &[] }]),
+                when: When::Always,
+            },
+            Row {
+                dump: "hangs",
+                source: Source::Tools(&[Tool { argv: &["sleep", "60"], version: None, unless: &[] }]),
+                when: When::Always,
+            },
         ];
         let reading = read(ROWS, Duration::from_millis(700)).await.unwrap();
         assert!(!reading.done);

@@ -205,9 +205,15 @@ mod tests {
     fn least_privilege() {
         let job = plan(Privilege::Netadmin).job().unwrap();
         let spec = job.spec.unwrap();
-        assert_eq!((spec.backoff_limit, spec.active_deadline_seconds, spec.ttl_seconds_after_finished), (Some(0), Some(300), Some(60)));
+        assert_eq!(
+            (spec.backoff_limit, spec.active_deadline_seconds, spec.ttl_seconds_after_finished),
+            (Some(0), Some(300), Some(60))
+        );
         let pod = spec.template.spec.unwrap();
-        assert_eq!((pod.host_pid, pod.host_network, pod.automount_service_account_token), (Some(false), Some(true), Some(false)));
+        assert_eq!(
+            (pod.host_pid, pod.host_network, pod.automount_service_account_token),
+            (Some(false), Some(true), Some(false))
+        );
         assert_eq!(pod.volumes, None);
         let security = pod.containers[0].security_context.clone().unwrap();
         let capabilities = security.capabilities.unwrap();

@@ -59,7 +59,8 @@ async fn ask(what: Names, options: &KubeOptions) -> Option<Vec<String>> {
         Names::Clients => {
             let pods = metadata::<Pod>(Api::namespaced(client.clone(), &namespace)).await.unwrap_or_default();
             let nodes = metadata::<Node>(Api::all(client)).await.unwrap_or_default();
-            let kinds = pods.iter().map(|name| format!("pod/{name}")).chain(nodes.iter().map(|name| format!("node/{name}")));
+            let kinds =
+                pods.iter().map(|name| format!("pod/{name}")).chain(nodes.iter().map(|name| format!("node/{name}")));
             Some(kinds.chain(std::iter::once("external".to_owned())).collect())
         }
         Names::Nodes => all::<Node>(client).await,
@@ -70,7 +71,10 @@ async fn ask(what: Names, options: &KubeOptions) -> Option<Vec<String>> {
 
 async fn all<K>(client: Client) -> Option<Vec<String>>
 where
-    K: Resource<DynamicType = (), Scope = k8s_openapi::ClusterResourceScope> + Clone + std::fmt::Debug + serde::de::DeserializeOwned,
+    K: Resource<DynamicType = (), Scope = k8s_openapi::ClusterResourceScope>
+        + Clone
+        + std::fmt::Debug
+        + serde::de::DeserializeOwned,
 {
     metadata::<K>(Api::all(client)).await
 }
@@ -87,7 +91,10 @@ where
 fn ports(service: &Service) -> Vec<String> {
     let Some(name) = &service.metadata.name else { return Vec::new() };
     let ports = service.spec.as_ref().and_then(|spec| spec.ports.as_deref()).unwrap_or_default();
-    ports.iter().map(|port| port.name.as_ref().map_or_else(|| format!("{name}:{}", port.port), |port| format!("{name}:{port}"))).collect()
+    ports
+        .iter()
+        .map(|port| port.name.as_ref().map_or_else(|| format!("{name}:{}", port.port), |port| format!("{name}:{port}")))
+        .collect()
 }
 
 fn contexts(options: &KubeOptions) -> Vec<String> {

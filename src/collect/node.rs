@@ -162,7 +162,11 @@ async fn in_place(way: Way<'_>, place: &Place, shell: &[&str], node: &str) -> Re
             Gap {
                 lost: Some(format!("the rules of node {node}")),
                 help: Some("--image takes another image".into()),
-                ..Gap::new(Code::ToolMissingOrCrashed, Some(node), format!("the pod on {node} cannot run a shell script: {said}"))
+                ..Gap::new(
+                    Code::ToolMissingOrCrashed,
+                    Some(node),
+                    format!("the pod on {node} cannot run a shell script: {said}"),
+                )
             }
         }));
     }

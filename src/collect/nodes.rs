@@ -38,7 +38,9 @@ pub fn choose(choice: &NodeChoice, known: &Known<'_>) -> Result<Chosen> {
     let (mut names, why) = match (&known.decided, &choice.which) {
         (_, WhichNodes::Named(names)) => (names.clone(), "asked for by name".to_owned()),
         (Some((node, why)), _) => (vec![node.clone()], why.clone()),
-        (None, WhichNodes::Selector(selector)) => (known.selected.clone().unwrap_or_default(), format!("nodes with {selector}")),
+        (None, WhichNodes::Selector(selector)) => {
+            (known.selected.clone().unwrap_or_default(), format!("nodes with {selector}"))
+        }
         (None, WhichNodes::All) => (all(known), "all nodes".to_owned()),
         (None, WhichNodes::One) => return Ok(one(known)),
     };
@@ -83,11 +85,16 @@ fn all(known: &Known<'_>) -> Vec<String> {
 
 /// One Ready node, rather one that runs an endpoint: a pod there shows most of the paths.
 fn one(known: &Known<'_>) -> Chosen {
-    let readable = |name: &String| known.nodes.is_none_or(|nodes| is_listed(nodes, name) && unreadable(nodes, name).is_none());
+    let readable =
+        |name: &String| known.nodes.is_none_or(|nodes| is_listed(nodes, name) && unreadable(nodes, name).is_none());
     let mut endpoints: Vec<_> = known.endpoints.iter().filter(|name| readable(name)).collect();
     endpoints.sort();
     if let Some(name) = endpoints.first() {
-        return Chosen { nodes: vec![(*name).clone()], why: "Ready, and runs an endpoint of the Service".into(), gaps: Vec::new() };
+        return Chosen {
+            nodes: vec![(*name).clone()],
+            why: "Ready, and runs an endpoint of the Service".into(),
+            gaps: Vec::new(),
+        };
     }
     let Some(nodes) = known.nodes else { return Chosen::default() };
     let mut names: Vec<_> = nodes.iter().filter_map(|node| node.metadata.name.clone()).filter(readable).collect();
@@ -111,7 +118,14 @@ fn unreadable(nodes: &[Node], name: &str) -> Option<Gap> {
     let node = nodes.iter().find(|node| node.metadata.name.as_deref() == Some(name))?;
     let label = |key: &str| node.metadata.labels.as_ref().and_then(|labels| labels.get(key)).map(String::as_str);
     let foreign = |what: &str| {
-        Some(Gap { counts: false, ..Gap::new(Code::DataplaneNotModelled, Some(name), format!("node {name} is {what}: it has no rules to read")) })
+        Some(Gap {
+            counts: false,
+            ..Gap::new(
+                Code::DataplaneNotModelled,
+                Some(name),
+                format!("node {name} is {what}: it has no rules to read"),
+            )
+        })
     };
     if label("kubernetes.io/os") == Some("windows") {
         return foreign("a Windows node");
@@ -127,7 +141,11 @@ fn unreadable(nodes: &[Node], name: &str) -> Option<Gap> {
     (ready.status == "Unknown").then(|| Gap {
         lost: Some(format!("the rules of node {name}")),
         help: Some(format!("kubectl describe node {name}")),
-        ..Gap::new(Code::KubeletPortBlocked, Some(name), format!("the kubelet of {name} no longer reports (Ready is Unknown)"))
+        ..Gap::new(
+            Code::KubeletPortBlocked,
+            Some(name),
+            format!("the kubelet of {name} no longer reports (Ready is Unknown)"),
+        )
     })
 }
 
@@ -145,7 +163,12 @@ mod tests {
             }))
             .unwrap()
         };
-        vec![node("a", "linux", "Unknown"), node("b", "linux", "True"), node("c", "linux", "True"), node("w", "windows", "True")]
+        vec![
+            node("a", "linux", "Unknown"),
+            node("b", "linux", "True"),
+            node("c", "linux", "True"),
+            node("w", "windows", "True"),
+        ]
     }
 
     #[track_caller]
@@ -180,7 +203,9 @@ mod tests {
     fn more_than_the_limit_is_a_gap() {
         let nodes = nodes();
         let known = Known { nodes: Some(&nodes), ..Known::default() };
-        let chosen = choose(&NodeChoice { which: WhichNodes::Named(vec!["b".into(), "c".into()]), max: Some(1) }, &known).unwrap();
+        let chosen =
+            choose(&NodeChoice { which: WhichNodes::Named(vec!["b".into(), "c".into()]), max: Some(1) }, &known)
+                .unwrap();
         assert_eq!(chosen.nodes, ["b"]);
         assert_eq!(chosen.gaps[0].code, Code::NodeNotCollected);
     }

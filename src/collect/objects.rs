@@ -7,8 +7,8 @@ use std::net::IpAddr;
 use k8s_openapi::api::core::v1::Service;
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use rayon::prelude::*;
-use serde::de::DeserializeOwned;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
 use super::events::event;
 use super::lists::{Item, Lot, ObjectFile, Word, split};
@@ -20,7 +20,13 @@ const SERVICE_NAME: &str = "kubernetes.io/service-name";
 
 /// Reads what `scope` wants of `files`. `whole` names the resources whose lists are the cluster's, if the bundle
 /// says so; without its word a list counts as whole unless it is a page of one. `nodes` are those that were read.
-pub(super) fn read(files: &[ObjectFile], scope: &Scope, whole: Option<&BTreeSet<String>>, nodes: &[&str], gaps: &mut Vec<Gap>) -> Objects {
+pub(super) fn read(
+    files: &[ObjectFile],
+    scope: &Scope,
+    whole: Option<&BTreeSet<String>>,
+    nodes: &[&str],
+    gaps: &mut Vec<Gap>,
+) -> Objects {
     let split: Vec<_> = files
         .par_iter()
         .map(|file| {
@@ -41,7 +47,8 @@ pub(super) fn read(files: &[ObjectFile], scope: &Scope, whole: Option<&BTreeSet<
             Err(gap) => gaps.push(gap),
         }
     }
-    let mut reader = Reader { lots, whole, narrow: scope.objects != Wanted::Everything, objects: Objects::default(), gaps };
+    let mut reader =
+        Reader { lots, whole, narrow: scope.objects != Wanted::Everything, objects: Objects::default(), gaps };
     reader.services_and_nodes();
     let focus = reader.focus(scope, nodes);
     reader.rest(&focus);
@@ -149,7 +156,9 @@ impl<'a> Reader<'a, '_> {
                 let namespace = meta.namespace.clone().unwrap_or_default();
                 focus.services.push((namespace.clone(), meta.name.clone().unwrap_or_default()));
                 focus.namespaces.insert(namespace.clone());
-                if let Some(selector) = service.spec.as_ref().and_then(|spec| spec.selector.clone()).filter(|s| !s.is_empty()) {
+                if let Some(selector) =
+                    service.spec.as_ref().and_then(|spec| spec.selector.clone()).filter(|s| !s.is_empty())
+                {
                     focus.selectors.push((namespace, selector));
                 }
             }
@@ -185,7 +194,9 @@ impl<'a> Reader<'a, '_> {
             self.others(|_| true);
             return;
         }
-        let in_focus = |item: &Item<'a>| head::<Head<'a>>(item).is_none_or(|head| focus.namespaces.contains(head.metadata.namespace()));
+        let in_focus = |item: &Item<'a>| {
+            head::<Head<'a>>(item).is_none_or(|head| focus.namespaces.contains(head.metadata.namespace()))
+        };
         let by_name = |item: &Item<'a>| {
             head::<Head<'a>>(item).is_none_or(|head| focus.is_asked(head.metadata.namespace(), head.metadata.name()))
         };
@@ -217,9 +228,15 @@ impl<'a> Reader<'a, '_> {
     fn pods(&mut self, focus: &Focus<'_>, wider: &Focus<'_>) {
         let Some(lot) = self.take("pods") else { return };
         let heads: Vec<Option<PodHead<'a>>> = lot.items.par_iter().map(head::<PodHead<'a>>).collect();
-        let mut wanted: Vec<bool> = heads.par_iter().map(|head| head.as_ref().is_none_or(|head| focus.wants(head) || wider.wants(head))).collect();
+        let mut wanted: Vec<bool> = heads
+            .par_iter()
+            .map(|head| head.as_ref().is_none_or(|head| focus.wants(head) || wider.wants(head)))
+            .collect();
         let means_none = |(namespace, selector): &(String, BTreeMap<String, String>)| {
-            !heads.iter().flatten().any(|head| head.metadata.namespace() == namespace && selects(selector, &head.metadata))
+            !heads
+                .iter()
+                .flatten()
+                .any(|head| head.metadata.namespace() == namespace && selects(selector, &head.metadata))
         };
         if focus.selectors.iter().any(means_none) {
             // what it nearly means is told by all the pods that are there
@@ -227,7 +244,10 @@ impl<'a> Reader<'a, '_> {
         }
         for node in focus.nodes {
             // one ordinary pod of each node stands for its clients
-            let client = heads.iter().zip(&wanted).position(|(head, wanted)| !wanted && head.as_ref().is_some_and(|head| head.is_client_on(node)));
+            let client = heads
+                .iter()
+                .zip(&wanted)
+                .position(|(head, wanted)| !wanted && head.as_ref().is_some_and(|head| head.is_client_on(node)));
             if let Some(wanted) = client.and_then(|client| wanted.get_mut(client)) {
                 *wanted = true;
             }
@@ -242,7 +262,13 @@ impl<'a> Reader<'a, '_> {
 
     /// Pods of service proxies and network plugins among the pods; none found is no proof that none runs.
     fn proxies(&self) -> Option<Vec<k8s_openapi::api::core::v1::Pod>> {
-        let found: Vec<_> = self.objects.pods().iter().filter(|pod| is_proxy(pod.metadata.name.as_deref().unwrap_or_default())).cloned().collect();
+        let found: Vec<_> = self
+            .objects
+            .pods()
+            .iter()
+            .filter(|pod| is_proxy(pod.metadata.name.as_deref().unwrap_or_default()))
+            .cloned()
+            .collect();
         (!found.is_empty()).then_some(found)
     }
 
@@ -270,7 +296,11 @@ impl<'a> Reader<'a, '_> {
         Some(built)
     }
 
-    fn some<T: DeserializeOwned + Send>(&mut self, resource: &str, wanted: impl Fn(&Item<'a>) -> bool + Sync) -> Option<Vec<T>> {
+    fn some<T: DeserializeOwned + Send>(
+        &mut self,
+        resource: &str,
+        wanted: impl Fn(&Item<'a>) -> bool + Sync,
+    ) -> Option<Vec<T>> {
         let lot = self.take(resource)?;
         let items: Vec<_> = lot.items.par_iter().filter(|item| wanted(item)).copied().collect();
         let built = self.build(&items);
@@ -290,13 +320,20 @@ impl<'a> Reader<'a, '_> {
         self.build_with(items, |json| serde_json::from_str(json))
     }
 
-    fn build_with<T: Send>(&mut self, items: &[Item<'a>], make: impl Fn(&'a str) -> serde_json::Result<T> + Sync) -> Vec<T> {
-        let built: Vec<_> = items.par_iter().map(|item| make(item.json).map_err(|error| (*item, error.to_string()))).collect();
+    fn build_with<T: Send>(
+        &mut self,
+        items: &[Item<'a>],
+        make: impl Fn(&'a str) -> serde_json::Result<T> + Sync,
+    ) -> Vec<T> {
+        let built: Vec<_> =
+            items.par_iter().map(|item| make(item.json).map_err(|error| (*item, error.to_string()))).collect();
         let mut good = Vec::with_capacity(built.len());
         for result in built {
             match result {
                 Ok(object) => good.push(object),
-                Err((item, reason)) => self.gaps.push(unreadable(item.file, &format!("item {}: {reason}", item.number))),
+                Err((item, reason)) => {
+                    self.gaps.push(unreadable(item.file, &format!("item {}: {reason}", item.number)))
+                }
             }
         }
         good
@@ -310,14 +347,18 @@ impl Focus<'_> {
 
     /// Whether a slice of this name was made for a Service that is asked for: `web-x1`.
     fn seems_meant(&self, namespace: &str, slice: &str) -> bool {
-        self.services.iter().any(|(ns, name)| ns == namespace && slice.strip_prefix(name.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('-')))
+        self.services.iter().any(|(ns, name)| {
+            ns == namespace
+                && slice.strip_prefix(name.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+        })
     }
 
     fn note(&mut self, slice: &EndpointSlice) {
         for endpoint in slice.endpoints.iter().flatten() {
             self.addresses.extend(endpoint.addresses.iter().cloned());
             if let Some(target) = &endpoint.target_ref {
-                let namespace = target.namespace.as_ref().or(slice.metadata.namespace.as_ref()).cloned().unwrap_or_default();
+                let namespace =
+                    target.namespace.as_ref().or(slice.metadata.namespace.as_ref()).cloned().unwrap_or_default();
                 self.pods.insert((namespace, target.name.clone().unwrap_or_default()));
             }
         }
@@ -328,7 +369,9 @@ impl Focus<'_> {
         self.selectors.iter().any(|(namespace, selector)| namespace == meta.namespace() && selects(selector, meta))
             || self.addresses.contains(text(pod.status.pod_ip.as_ref()))
             || (!self.pods.is_empty() && self.pods.contains(&(meta.namespace().to_owned(), meta.name().to_owned())))
-            || self.client.is_some_and(|client| client.namespace == meta.namespace() && meta.name().starts_with(&client.name))
+            || self
+                .client
+                .is_some_and(|client| client.namespace == meta.namespace() && meta.name().starts_with(&client.name))
             || is_proxy(meta.name())
     }
 }
@@ -353,8 +396,18 @@ fn head<'a, T: Deserialize<'a>>(item: &Item<'a>) -> Option<T> {
 /// Names that the pods of service proxies and network plugins begin with, as their own manifests give them.
 pub(super) fn is_proxy(name: &str) -> bool {
     const NAMES: [&str; 12] = [
-        "kube-proxy", "cilium", "calico-node", "kube-router", "antrea-agent", "aws-node", "kube-flannel", "kindnet", "weave-net", "canal",
-        "ovnkube-node", "anetd",
+        "kube-proxy",
+        "cilium",
+        "calico-node",
+        "kube-router",
+        "antrea-agent",
+        "aws-node",
+        "kube-flannel",
+        "kindnet",
+        "weave-net",
+        "canal",
+        "ovnkube-node",
+        "anetd",
     ];
     NAMES.iter().any(|proxy| name.strip_prefix(proxy).is_some_and(|rest| rest.starts_with('-')))
 }
@@ -377,10 +430,13 @@ fn concerns(service: &Service, wanted: &Wanted) -> bool {
 
 fn addresses(service: &Service) -> impl Iterator<Item = &str> {
     let spec = service.spec.iter();
-    let ingress = service.status.iter().flat_map(|status| &status.load_balancer).flat_map(|lb| lb.ingress.iter().flatten());
-    spec.flat_map(|spec| spec.cluster_ip.iter().chain(spec.cluster_ips.iter().flatten()).chain(spec.external_ips.iter().flatten()))
-        .chain(ingress.filter_map(|ingress| ingress.ip.as_ref()))
-        .map(String::as_str)
+    let ingress =
+        service.status.iter().flat_map(|status| &status.load_balancer).flat_map(|lb| lb.ingress.iter().flatten());
+    spec.flat_map(|spec| {
+        spec.cluster_ip.iter().chain(spec.cluster_ips.iter().flatten()).chain(spec.external_ips.iter().flatten())
+    })
+    .chain(ingress.filter_map(|ingress| ingress.ip.as_ref()))
+    .map(String::as_str)
 }
 
 fn unreadable(file: &str, reason: &str) -> Gap {
@@ -400,13 +456,18 @@ mod tests {
         let mut gaps = Vec::new();
         let files: Vec<_> = files
             .iter()
-            .map(|(name, text)| ObjectFile { name: format!("objects/{name}"), text: as_json(name, (*text).to_owned()).unwrap() })
+            .map(|(name, text)| ObjectFile {
+                name: format!("objects/{name}"),
+                text: as_json(name, (*text).to_owned()).unwrap(),
+            })
             .collect();
         let objects = read(&files, scope, None, &["a"], &mut gaps);
         (objects, gaps)
     }
 
-    fn names<T: k8s_openapi::Metadata<Ty = k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta>>(list: Option<&Vec<T>>) -> Vec<&str> {
+    fn names<T: k8s_openapi::Metadata<Ty = k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta>>(
+        list: Option<&Vec<T>>,
+    ) -> Vec<&str> {
         list.unwrap().iter().map(|object| object.metadata().name.as_deref().unwrap_or_default()).collect()
     }
 
@@ -425,7 +486,11 @@ mod tests {
         let item = r#"{"kind":"Service","apiVersion":"v1","metadata":{"name":"web","namespace":"shop"}}"#;
         let bare = r#"{"metadata":{"name":"web"}}"#;
         services("services.json", &format!(r#"{{"kind":"List","apiVersion":"v1","items":[{item}]}}"#), Some(&["web"]));
-        services("services.json", &format!(r#"{{"kind":"ServiceList","items":[{item},{bare}]}}"#), Some(&["web", "web"]));
+        services(
+            "services.json",
+            &format!(r#"{{"kind":"ServiceList","items":[{item},{bare}]}}"#),
+            Some(&["web", "web"]),
+        );
         services("services.json", &format!(r#"{{"items":[{item},{bare}]}}"#), Some(&["web", "web"]));
         services("services.json", &format!("[{item},{bare}]"), Some(&["web", "web"]));
         services("services.json", item, Some(&["web"]));
@@ -436,16 +501,28 @@ mod tests {
         services("services.json", "[]", Some(&[]));
         services("pods.json", r#"{"kind":"PodList","items":[]}"#, None);
         services("everything.json", &format!(r#"{{"kind":"List","items":[{item}]}}"#), Some(&["web"]));
-        services("services.yaml", "apiVersion: v1\nkind: List\nitems:\n- kind: Service\n  apiVersion: v1\n  metadata:\n    name: web\n", Some(&["web"]));
-        services("objects.yaml", "---\nkind: Service\napiVersion: v1\nmetadata: {name: a}\n---\nkind: Service\napiVersion: v1\nmetadata: {name: b}\n", Some(&["a", "b"]));
+        services(
+            "services.yaml",
+            "apiVersion: v1\nkind: List\nitems:\n- kind: Service\n  apiVersion: v1\n  metadata:\n    name: web\n",
+            Some(&["web"]),
+        );
+        services(
+            "objects.yaml",
+            "---\nkind: Service\napiVersion: v1\nmetadata: {name: a}\n---\nkind: Service\napiVersion: v1\nmetadata: {name: b}\n",
+            Some(&["a", "b"]),
+        );
     }
 
     #[test]
     fn what_cannot_be_read_is_said_and_not_none() {
-        let (objects, gaps) = read_all(&[("services.json", r#"{"items":[{"metadata""#), ("pods.json", "[]")], &Scope::everything());
+        let (objects, gaps) =
+            read_all(&[("services.json", r#"{"items":[{"metadata""#), ("pods.json", "[]")], &Scope::everything());
         assert!(objects.services.is_none() && objects.pods.is_some());
         assert_eq!(gaps[0].code, Code::OutputTruncated);
-        let (objects, gaps) = read_all(&[("services.json", r#"[{"metadata":{"name":"a"}},{"metadata":{"name":7}}]"#)], &Scope::everything());
+        let (objects, gaps) = read_all(
+            &[("services.json", r#"[{"metadata":{"name":"a"}},{"metadata":{"name":7}}]"#)],
+            &Scope::everything(),
+        );
         assert_eq!(names(objects.services.as_ref()), ["a"]);
         assert!(gaps[0].summary.contains("item 1: invalid type"), "{}", gaps[0].summary);
         assert!(!objects.is_whole("services"), "one is missing");
@@ -454,7 +531,10 @@ mod tests {
     #[test]
     fn a_page_of_a_list_is_not_the_whole() {
         let (objects, _) = read_all(
-            &[("services.json", r#"{"kind":"List","metadata":{"continue":"xyz"},"items":[]}"#), ("nodes.json", r#"{"kind":"List","metadata":{"continue":""},"items":[]}"#)],
+            &[
+                ("services.json", r#"{"kind":"List","metadata":{"continue":"xyz"},"items":[]}"#),
+                ("nodes.json", r#"{"kind":"List","metadata":{"continue":""},"items":[]}"#),
+            ],
             &Scope::everything(),
         );
         assert!(!objects.is_whole("services") && objects.is_whole("nodes"));
@@ -488,7 +568,8 @@ mod tests {
             ),
         ];
         let wanted = |objects| Scope { objects, ..Scope::default() };
-        let (objects, gaps) = read_all(&files, &wanted(Wanted::Service { namespace: "x".into(), name: "web".into(), port: None }));
+        let (objects, gaps) =
+            read_all(&files, &wanted(Wanted::Service { namespace: "x".into(), name: "web".into(), port: None }));
         assert_eq!(gaps, []);
         assert_eq!(names(objects.services.as_ref()), ["web", "db"], "Services are all read");
         assert_eq!(names(objects.slices.as_ref()), ["web-1", "lost"]);
@@ -496,7 +577,8 @@ mod tests {
         assert_eq!(names(objects.proxies.as_ref()), ["kube-proxy-1"]);
         assert_eq!(objects.whole.iter().map(String::as_str).collect::<Vec<_>>(), ["services"]);
 
-        let (objects, _) = read_all(&files, &wanted(Wanted::Address { ip: Some("10.96.0.7".parse().unwrap()), port: Some(80) }));
+        let (objects, _) =
+            read_all(&files, &wanted(Wanted::Address { ip: Some("10.96.0.7".parse().unwrap()), port: Some(80) }));
         assert_eq!(names(objects.slices.as_ref()), ["web-1", "lost"]);
         let (objects, _) = read_all(&files, &wanted(Wanted::Address { ip: None, port: Some(30001) }));
         assert_eq!(names(objects.slices.as_ref()), ["db-1", "lost"]);
@@ -511,9 +593,15 @@ mod tests {
     fn a_selector_without_pods_gets_those_that_come_near() {
         let files = [
             ("services.json", r#"[{"metadata":{"namespace":"x","name":"web"},"spec":{"selector":{"app":"web"}}}]"#),
-            ("pods.json", r#"[{"metadata":{"namespace":"x","name":"w","labels":{"app":"wbe"}}},{"metadata":{"namespace":"y","name":"z"}}]"#),
+            (
+                "pods.json",
+                r#"[{"metadata":{"namespace":"x","name":"w","labels":{"app":"wbe"}}},{"metadata":{"namespace":"y","name":"z"}}]"#,
+            ),
         ];
-        let scope = Scope { objects: Wanted::Service { namespace: "x".into(), name: "web".into(), port: None }, ..Scope::default() };
+        let scope = Scope {
+            objects: Wanted::Service { namespace: "x".into(), name: "web".into(), port: None },
+            ..Scope::default()
+        };
         assert_eq!(names(read_all(&files, &scope).0.pods.as_ref()), ["w", "z"]);
     }
 
@@ -529,7 +617,10 @@ mod tests {
 
     #[test]
     fn other_resources_are_kept_as_they_are() {
-        let (objects, _) = read_all(&[("configmaps.json", r#"{"kind":"ConfigMapList","items":[{"data":{"a":"b"}}]}"#)], &Scope::everything());
+        let (objects, _) = read_all(
+            &[("configmaps.json", r#"{"kind":"ConfigMapList","items":[{"data":{"a":"b"}}]}"#)],
+            &Scope::everything(),
+        );
         assert_eq!(objects.other["configmaps"][0]["data"]["a"], "b");
     }
 }

@@ -26,8 +26,20 @@ struct Family {
 }
 
 const FAMILIES: [Family; 2] = [
-    Family { nft: "iptables-save", legacy: "iptables-legacy-save", names: "proc-net-ip_tables_names", table: "table ip ", words: "IPv4" },
-    Family { nft: "ip6tables-save", legacy: "ip6tables-legacy-save", names: "proc-net-ip6_tables_names", table: "table ip6 ", words: "IPv6" },
+    Family {
+        nft: "iptables-save",
+        legacy: "iptables-legacy-save",
+        names: "proc-net-ip_tables_names",
+        table: "table ip ",
+        words: "IPv4",
+    },
+    Family {
+        nft: "ip6tables-save",
+        legacy: "ip6tables-legacy-save",
+        names: "proc-net-ip6_tables_names",
+        table: "table ip6 ",
+        words: "IPv6",
+    },
 ];
 
 /// Tables of iptables; in nft's listing those of the nft backend have the same names.
@@ -48,7 +60,10 @@ pub fn judge(node: &str, reading: Reading) -> Proof {
         judge.nft(&mut gaps);
         judge.sets(&mut gaps);
         if !reading.done || !reading.unread.is_empty() {
-            gaps.push(judge.tool(format!("the reading of {node} ended early; not read: {}", reading.unread.join(", ")), "what the dumps that are not there hold"));
+            gaps.push(judge.tool(
+                format!("the reading of {node} ended early; not read: {}", reading.unread.join(", ")),
+                "what the dumps that are not there hold",
+            ));
         }
         for (name, dump) in &reading.dumps.dumps {
             if dump.exit != Some(0) && dump.text.is_empty() {
@@ -61,7 +76,8 @@ pub fn judge(node: &str, reading: Reading) -> Proof {
         dumps.dumps.remove(&name);
     }
     let whole = |name: &str| dumps.dumps.get(name).is_some_and(|dump| dump.complete == Completeness::Whole);
-    let readable = whole("iptables-save") || whole("iptables-legacy-save") || whole("nft-ruleset") || whole("ip6tables-save");
+    let readable =
+        whole("iptables-save") || whole("iptables-legacy-save") || whole("nft-ruleset") || whole("ip6tables-save");
     Proof { dumps, gaps, readable }
 }
 
@@ -96,7 +112,10 @@ impl Judge<'_> {
         if let Some(dump) = self.dump(name).filter(|dump| dump.exit.is_some_and(|exit| exit != 0)) {
             let argv = dump.argv.join(" ");
             let said = super::refusal::shorten(&dump.stderr);
-            gaps.push(self.tool(format!("`{argv}` on {} ended with status {}: {said}", self.node, dump.exit.unwrap_or_default()), lost));
+            gaps.push(self.tool(
+                format!("`{argv}` on {} ended with status {}: {said}", self.node, dump.exit.unwrap_or_default()),
+                lost,
+            ));
         }
     }
 
@@ -106,12 +125,18 @@ impl Judge<'_> {
         self.failure(family.nft, &format!("{words} rules"), gaps);
         self.failure(family.legacy, &format!("{words} rules of the legacy backend"), gaps);
         if self.is_missing(family.nft) && self.is_missing(family.legacy) {
-            gaps.push(self.tool(format!("there is no iptables-save for {words} to read {node} with"), &format!("{words} rules of iptables")));
+            gaps.push(self.tool(
+                format!("there is no iptables-save for {words} to read {node} with"),
+                &format!("{words} rules of iptables"),
+            ));
             return;
         }
         let listed = self.good("nft-ruleset").map(|dump| tables_of(&dump.text, family.table));
         if self.is_missing(family.nft) && listed.as_ref().is_none_or(|tables| !tables.is_empty()) {
-            gaps.push(self.tool(format!("there is no {words} iptables-nft-save to read {node} with"), "rules of the nft backend of iptables"));
+            gaps.push(self.tool(
+                format!("there is no {words} iptables-nft-save to read {node} with"),
+                "rules of the nft backend of iptables",
+            ));
         }
         if let Some(dump) = self.dump(family.nft) {
             self.understood(dump, family, gaps);
@@ -120,7 +145,10 @@ impl Judge<'_> {
                 if !lacking.is_empty() {
                     let tables = lacking.join(", ");
                     gaps.push(self.tool(
-                        format!("two readers of {node} disagree: nft lists {words} {tables}, `{}` does not", dump.argv.join(" ")),
+                        format!(
+                            "two readers of {node} disagree: nft lists {words} {tables}, `{}` does not",
+                            dump.argv.join(" ")
+                        ),
                         "rules of these tables",
                     ));
                 }
@@ -138,11 +166,17 @@ impl Judge<'_> {
         if names.is_empty() {
             return;
         }
-        let bare = self.dump(family.nft).filter(|dump| dump.version.as_deref().is_some_and(|version| !version.contains("nf_tables")));
+        let bare = self
+            .dump(family.nft)
+            .filter(|dump| dump.version.as_deref().is_some_and(|version| !version.contains("nf_tables")));
         let Some(dump) = self.good(family.legacy).or(bare) else {
             if self.is_missing(family.legacy) {
                 gaps.push(self.tool(
-                    format!("{node} has legacy {} tables ({}) and nothing here reads them", family.words, names.join(", ")),
+                    format!(
+                        "{node} has legacy {} tables ({}) and nothing here reads them",
+                        family.words,
+                        names.join(", ")
+                    ),
                     "rules of the legacy backend of iptables",
                 ));
             }
@@ -151,7 +185,12 @@ impl Judge<'_> {
         let lacking: Vec<_> = names.into_iter().filter(|name| !mentions(&dump.text, name)).collect();
         if !lacking.is_empty() {
             gaps.push(self.tool(
-                format!("two readers of {node} disagree: the kernel has legacy {} {}, `{}` prints none", family.words, lacking.join(", "), dump.argv.join(" ")),
+                format!(
+                    "two readers of {node} disagree: the kernel has legacy {} {}, `{}` prints none",
+                    family.words,
+                    lacking.join(", "),
+                    dump.argv.join(" ")
+                ),
                 "rules of these tables",
             ));
         }
@@ -159,14 +198,17 @@ impl Judge<'_> {
 
     /// What iptables-save prints for what it does not know (iptables 1.8 iptables/xtables-save.c, libxtables/xtables.c).
     fn understood(&self, dump: &Dump, family: &Family, gaps: &mut Vec<Gap>) {
-        let odd = dump
-            .text
-            .lines()
-            .chain(dump.stderr.lines())
-            .find(|line| (line.starts_with('#') && line.contains("incompatible")) || line.contains("[unsupported revision]"));
+        let odd = dump.text.lines().chain(dump.stderr.lines()).find(|line| {
+            (line.starts_with('#') && line.contains("incompatible")) || line.contains("[unsupported revision]")
+        });
         if let Some(line) = odd {
             gaps.push(self.tool(
-                format!("`{}` on {} is older than what wrote the rules: {}", dump.argv.join(" "), self.node, super::refusal::shorten(line)),
+                format!(
+                    "`{}` on {} is older than what wrote the rules: {}",
+                    dump.argv.join(" "),
+                    self.node,
+                    super::refusal::shorten(line)
+                ),
                 &format!("{} rules that it does not print", family.words),
             ));
         }
@@ -183,9 +225,11 @@ impl Judge<'_> {
     /// Sets are needed where rules ask for them.
     fn sets(&self, gaps: &mut Vec<Gap>) {
         const LOST: &str = "what rules with --match-set match";
-        let used = ["iptables-save", "ip6tables-save", "iptables-legacy-save", "ip6tables-legacy-save"]
-            .iter()
-            .any(|name| self.dump(name).is_some_and(|dump| memchr::memmem::find(dump.text.as_bytes(), b"--match-set ").is_some()));
+        let used =
+            ["iptables-save", "ip6tables-save", "iptables-legacy-save", "ip6tables-legacy-save"].iter().any(|name| {
+                self.dump(name)
+                    .is_some_and(|dump| memchr::memmem::find(dump.text.as_bytes(), b"--match-set ").is_some())
+            });
         if !used {
             return;
         }
@@ -198,13 +242,20 @@ impl Judge<'_> {
 
 /// Tables of iptables' names in nft's listing: `table ip nat {`.
 fn tables_of(ruleset: &str, prefix: &str) -> Vec<&'static str> {
-    let named: Vec<&str> = ruleset.lines().filter_map(|line| line.strip_prefix(prefix)).map(|rest| rest.trim_end_matches(" {").trim()).collect();
+    let named: Vec<&str> = ruleset
+        .lines()
+        .filter_map(|line| line.strip_prefix(prefix))
+        .map(|rest| rest.trim_end_matches(" {").trim())
+        .collect();
     TABLES.into_iter().filter(|table| named.contains(table)).collect()
 }
 
 /// Whether a dump has the table, or says why it has not.
 fn mentions(text: &str, table: &str) -> bool {
-    text.lines().any(|line| line.strip_prefix('*').is_some_and(|name| name.trim_end() == table) || line.starts_with(&format!("# Table `{table}' is")))
+    text.lines().any(|line| {
+        line.strip_prefix('*').is_some_and(|name| name.trim_end() == table)
+            || line.starts_with(&format!("# Table `{table}' is"))
+    })
 }
 
 #[cfg(test)]
@@ -218,7 +269,13 @@ mod tests {
         let mut reading = Reading { done: true, missing: missing.to_vec(), ..Reading::default() };
         for (name, text, exit) in dumps {
             let complete = if *exit == 0 { Completeness::Whole } else { Completeness::Unknown };
-            let dump = Dump { text: (*text).to_owned(), argv: vec![(*name).to_owned()], exit: Some(*exit), complete, ..Dump::default() };
+            let dump = Dump {
+                text: (*text).to_owned(),
+                argv: vec![(*name).to_owned()],
+                exit: Some(*exit),
+                complete,
+                ..Dump::default()
+            };
             reading.dumps.dumps.insert((*name).to_owned(), dump);
         }
         reading
@@ -289,7 +346,8 @@ mod tests {
 
     #[test]
     fn what_failed_without_a_word_is_no_dump() {
-        let proof = judge("a", reading(&[("proc-net-ip_vs", "", 1), ("iptables-save", NAT, 0), ("nft-ruleset", "", 0)], &[]));
+        let proof =
+            judge("a", reading(&[("proc-net-ip_vs", "", 1), ("iptables-save", NAT, 0), ("nft-ruleset", "", 0)], &[]));
         assert_eq!(proof.dumps.dumps.keys().collect::<Vec<_>>(), ["iptables-save", "nft-ruleset"]);
         assert!(proof.readable);
     }

@@ -96,10 +96,16 @@ pub fn of_exec(refusal: &Refusal, act: Act<'_>, node: &str) -> Gap {
         Refusal::Api(status) if is_rbac(status) => act.denied(Some(node), &lost),
         Refusal::Api(status) => {
             let said = shorten(&status.message);
-            if ["dial", "i/o timeout", "10250", "no route to host", "connection refused", "proxy error"].iter().any(|word| said.contains(word)) {
+            if ["dial", "i/o timeout", "10250", "no route to host", "connection refused", "proxy error"]
+                .iter()
+                .any(|word| said.contains(word))
+            {
                 kubelet(format!("the API server does not reach the kubelet of {node}: {said}"))
             } else {
-                Gap { lost: Some(lost), ..Gap::new(Code::NodeNotCollected, Some(node), format!("exec on {node} is refused: {said}")) }
+                Gap {
+                    lost: Some(lost),
+                    ..Gap::new(Code::NodeNotCollected, Some(node), format!("exec on {node} is refused: {said}"))
+                }
             }
         }
         Refusal::TimedOut => kubelet(format!("the kubelet of {node} does not answer an exec")),
@@ -110,10 +116,14 @@ pub fn of_exec(refusal: &Refusal, act: Act<'_>, node: &str) -> Gap {
 /// What an ending leaves undone; `None` where the command simply ran.
 #[must_use]
 pub fn of_ending(end: &End, node: &str) -> Option<Gap> {
-    let gap = |code, summary: String| Some(Gap { lost: Some(format!("rules of node {node}")), ..Gap::new(code, Some(node), summary) });
+    let gap = |code, summary: String| {
+        Some(Gap { lost: Some(format!("rules of node {node}")), ..Gap::new(code, Some(node), summary) })
+    };
     match end {
         End::Exit(_) => None,
-        End::Failed(said) => gap(Code::ToolMissingOrCrashed, format!("nothing can be run in the pod on {node}: {}", shorten(said))),
+        End::Failed(said) => {
+            gap(Code::ToolMissingOrCrashed, format!("nothing can be run in the pod on {node}: {}", shorten(said)))
+        }
         End::Broken => gap(Code::NodeNotCollected, format!("the stream from {node} ended in the middle")),
         End::TimedOut => gap(Code::KubeletPortBlocked, format!("the stream from {node} went silent")),
         End::TooMuch => gap(Code::NodeNotCollected, format!("{node} sends more than is taken in")),
@@ -160,8 +170,16 @@ mod tests {
             r#"pods "svc-trace-1" is forbidden: violates PodSecurity "restricted:latest": host namespaces (hostNetwork=true)"#,
             Code::CollectorBlockedByAdmission,
         );
-        creation(400, r#"admission webhook "validate.kyverno.svc-fail" denied the request: no"#, Code::CollectorBlockedByAdmission);
-        creation(403, r#"pods "x" is forbidden: exceeded quota: small, requested: pods=1"#, Code::CollectorUnschedulable);
+        creation(
+            400,
+            r#"admission webhook "validate.kyverno.svc-fail" denied the request: no"#,
+            Code::CollectorBlockedByAdmission,
+        );
+        creation(
+            403,
+            r#"pods "x" is forbidden: exceeded quota: small, requested: pods=1"#,
+            Code::CollectorUnschedulable,
+        );
         creation(404, r#"namespaces "debug" not found"#, Code::NodeNotCollected);
         creation(422, r#"Job.batch "x" is invalid: spec"#, Code::NodeNotCollected);
     }
@@ -175,7 +193,10 @@ mod tests {
     #[test]
     fn refusals_of_exec() {
         let api = |code, message: &str| Refusal::Api(Box::new(status(code, message)));
-        exec(&api(403, r#"pods "x" is forbidden: User "u" cannot create resource "pods/exec" in API group """#), Code::RbacDenied);
+        exec(
+            &api(403, r#"pods "x" is forbidden: User "u" cannot create resource "pods/exec" in API group """#),
+            Code::RbacDenied,
+        );
         exec(&api(500, "error dialing backend: dial tcp 10.90.0.11:10250: i/o timeout"), Code::KubeletPortBlocked);
         exec(&api(500, "container not found"), Code::NodeNotCollected);
         exec(&Refusal::TimedOut, Code::KubeletPortBlocked);

@@ -102,7 +102,11 @@ impl Reader {
                 Ok(Err(KubeError::Api(status))) => match status.code {
                     403 if refusal::is_rbac(&status) => return Err(Miss::Denied),
                     404 => return Err(Miss::NotFound),
-                    401 => return Err(Miss::Failed("it does not know you (401): the credentials of the kubeconfig are not valid".into())),
+                    401 => {
+                        return Err(Miss::Failed(
+                            "it does not know you (401): the credentials of the kubeconfig are not valid".into(),
+                        ));
+                    }
                     429 | 503 | 504 => Miss::Failed(shorten(&status.message)),
                     _ => return Err(Miss::Failed(shorten(&status.message))),
                 },

@@ -47,7 +47,8 @@ pub async fn missing(client: &Client, via: Via, namespace: &str, limit: Duration
     let (verb, ..) = denied.first()?;
     let resources: Vec<String> = denied.iter().map(|right| format!("{} {}", right.0, name(*right))).collect();
     let resource = name(*denied.first()?);
-    let mut gap = Act { verb, resource: &resource, namespace }.denied(None, "the rules of every node: only what the API tells is checked");
+    let mut gap = Act { verb, resource: &resource, namespace }
+        .denied(None, "the rules of every node: only what the API tells is checked");
     gap.summary = format!("you may not {} in {namespace}", resources.join(", "));
     Some(gap)
 }

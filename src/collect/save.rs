@@ -29,7 +29,11 @@ pub fn save(snapshot: &Snapshot, path: &Path) -> Result<()> {
     for (name, bytes) in files {
         let file = path.join(name);
         let folder = file.parent().unwrap_or(path);
-        fs::create_dir_all(folder).map_err(|source| Error::File { action: "create", path: folder.to_owned(), source })?;
+        fs::create_dir_all(folder).map_err(|source| Error::File {
+            action: "create",
+            path: folder.to_owned(),
+            source,
+        })?;
         fs::write(&file, bytes).map_err(|source| Error::File { action: "write", path: file, source })?;
     }
     Ok(())
@@ -93,7 +97,12 @@ fn objects(files: &mut Vec<(String, Vec<u8>)>, folder: &str, objects: &Objects) 
 }
 
 /// A `List`, one object a line: two bundles can be compared with `diff`.
-fn list<T: Serialize>(files: &mut Vec<(String, Vec<u8>)>, folder: &str, resource: &str, items: Option<&[T]>) -> Result<()> {
+fn list<T: Serialize>(
+    files: &mut Vec<(String, Vec<u8>)>,
+    folder: &str,
+    resource: &str,
+    items: Option<&[T]>,
+) -> Result<()> {
     let Some(items) = items else { return Ok(()) };
     let mut bytes = br#"{"apiVersion":"v1","kind":"List","items":["#.to_vec();
     for (number, item) in items.iter().enumerate() {
@@ -198,10 +207,17 @@ mod tests {
                 nodes: Some(vec![Node::default()]),
                 slices: Some(Vec::new()),
                 whole: ["services".to_owned()].into(),
-                other: BTreeMap::from([("configmaps".to_owned(), vec![json!({"kind": "ConfigMap", "data": {"a": "b"}})])]),
+                other: BTreeMap::from([(
+                    "configmaps".to_owned(),
+                    vec![json!({"kind": "ConfigMap", "data": {"a": "b"}})],
+                )]),
                 ..Objects::default()
             },
-            objects_after: Some(Objects { services: Some(vec![named("a")]), whole: ["services".to_owned()].into(), ..Objects::default() }),
+            objects_after: Some(Objects {
+                services: Some(vec![named("a")]),
+                whole: ["services".to_owned()].into(),
+                ..Objects::default()
+            }),
             nodes: BTreeMap::from([("node-a".to_owned(), first)]),
             gaps: vec![Gap::new(Code::RbacDenied, Some("node-b"), "may not")],
             kubernetes: Some("v1.34.4".to_owned()),

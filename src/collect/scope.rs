@@ -79,9 +79,10 @@ impl Scope {
             Target::Node { port, .. } => Wanted::Address { ip: None, port: Some(*port) },
         };
         let client = match &query.from {
-            Some(Client::Pod { namespace, name } | Client::Deployment { namespace, name }) => {
-                Some(ClientName { namespace: namespace.as_ref().unwrap_or(&query.namespace).clone(), name: name.clone() })
-            }
+            Some(Client::Pod { namespace, name } | Client::Deployment { namespace, name }) => Some(ClientName {
+                namespace: namespace.as_ref().unwrap_or(&query.namespace).clone(),
+                name: name.clone(),
+            }),
             Some(Client::Node(_) | Client::Address(_) | Client::External) | None => None,
         };
         Self { objects, nodes: named(&query.nodes), client }

@@ -247,7 +247,10 @@ mod tests {
         row("file", Source::File("/proc/self/comm")),
         row("no-file", Source::File("/proc/no/such/file")),
         row("sysctl", Source::Sysctls(&["/proc/sys/net/ipv4/conf/*/rp_filter", "/proc/sys/net/no/such"])),
-        row("versioned", Source::Tools(&[Tool { argv: &["cat", "/dev/null"], version: Some("--version"), unless: &[] }])),
+        row(
+            "versioned",
+            Source::Tools(&[Tool { argv: &["cat", "/dev/null"], version: Some("--version"), unless: &[] }]),
+        ),
     ];
 
     fn run(frame: &Frame) -> Vec<u8> {

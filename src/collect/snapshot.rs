@@ -88,14 +88,17 @@ impl Objects {
     pub fn stood_still(&self, after: &Self) -> bool {
         type Versions<'a> = BTreeMap<(Option<&'a str>, Option<&'a str>), Option<&'a str>>;
         fn versions<'a>(metas: impl Iterator<Item = &'a ObjectMeta>) -> Versions<'a> {
-            metas.map(|meta| ((meta.namespace.as_deref(), meta.name.as_deref()), meta.resource_version.as_deref())).collect()
+            metas
+                .map(|meta| ((meta.namespace.as_deref(), meta.name.as_deref()), meta.resource_version.as_deref()))
+                .collect()
         }
         let before = versions(self.services().iter().map(|one| &one.metadata));
         let later = versions(after.services().iter().map(|one| &one.metadata));
         let services = later.iter().all(|(name, version)| before.get(name) == Some(version));
         let slices = self.slices.is_none()
             || after.slices.is_none()
-            || versions(self.slices().iter().map(|one| &one.metadata)) == versions(after.slices().iter().map(|one| &one.metadata));
+            || versions(self.slices().iter().map(|one| &one.metadata))
+                == versions(after.slices().iter().map(|one| &one.metadata));
         services && slices
     }
     /// Whether the list of `resource` (`services`) is all that the cluster has.

@@ -42,7 +42,11 @@ impl Source {
     /// # Errors
     /// If it can be neither.
     pub(super) fn open(path: &Path) -> Result<Self> {
-        if path.is_dir() { Self::folder(path) } else { Ok(Self::Memory { root: path.to_owned(), files: archive::unpack(path)? }) }
+        if path.is_dir() {
+            Self::folder(path)
+        } else {
+            Ok(Self::Memory { root: path.to_owned(), files: archive::unpack(path)? })
+        }
     }
 
     /// The files below `root`.

@@ -50,7 +50,8 @@ pub async fn expired(client: &Client, limits: &Limits, namespace: &str, say: &Sa
 }
 
 async fn list(client: &Client, limits: &Limits, namespace: Option<&str>) -> Result<Vec<Job>, KubeError> {
-    let api: Api<Job> = namespace.map_or_else(|| Api::all(client.clone()), |name| Api::namespaced(client.clone(), name));
+    let api: Api<Job> =
+        namespace.map_or_else(|| Api::all(client.clone()), |name| Api::namespaced(client.clone(), name));
     let ours = ListParams::default().labels(&format!("{}={}", MANAGED_BY.0, MANAGED_BY.1));
     match timeout(limits.request, api.list(&ours)).await {
         Ok(list) => Ok(list?.items),
@@ -93,7 +94,9 @@ mod tests {
     #[track_caller]
     fn case(seconds_ago: i64, expected: bool) {
         let created = jiff::Timestamp::now().checked_sub(jiff::SignedDuration::from_secs(seconds_ago)).unwrap();
-        let job: Job = serde_json::from_value(json!({"metadata": {"name": "j", "creationTimestamp": created.to_string()}})).unwrap();
+        let job: Job =
+            serde_json::from_value(json!({"metadata": {"name": "j", "creationTimestamp": created.to_string()}}))
+                .unwrap();
         assert_eq!(is_expired(&job), expected, "{seconds_ago} s");
     }
 

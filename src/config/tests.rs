@@ -38,7 +38,10 @@ fn the_command_line_is_sound() {
 #[test]
 fn nodes() {
     assert_eq!(live("web").nodes.which, WhichNodes::One);
-    assert_eq!(live("web --node a,b --node c").nodes.which, WhichNodes::Named(vec!["a".into(), "b".into(), "c".into()]));
+    assert_eq!(
+        live("web --node a,b --node c").nodes.which,
+        WhichNodes::Named(vec!["a".into(), "b".into(), "c".into()])
+    );
     assert_eq!(live("web --node-selector pool=x").nodes.which, WhichNodes::Selector("pool=x".into()));
     let all = live("web --all-nodes --max-nodes 7").nodes;
     assert_eq!((all.which, all.max), (WhichNodes::All, Some(7)));
@@ -52,9 +55,16 @@ fn means() {
     assert_eq!(live("web --via api").via, Via::ApiOnly);
     assert_eq!(live("web --local").via, Via::Local);
     let pod = live("web --profile sysadmin --image x --image-pull-secret s --pod-namespace p").pod;
-    assert_eq!((pod.profile, pod.image.as_deref(), pod.pull_secret.as_deref()), (Profile::Sysadmin, Some("x"), Some("s")));
+    assert_eq!(
+        (pod.profile, pod.image.as_deref(), pod.pull_secret.as_deref()),
+        (Profile::Sysadmin, Some("x"), Some("s"))
+    );
     assert_eq!(pod.namespace(), "p");
-    assert_eq!(live("web --local --node a").nodes.which, WhichNodes::Named(vec!["a".into()]), "its name in the cluster");
+    assert_eq!(
+        live("web --local --node a").nodes.which,
+        WhichNodes::Named(vec!["a".into()]),
+        "its name in the cluster"
+    );
     refused("web --local --node a,b", "`--local` reads this machine alone, no other node can be chosen");
     refused("web --local --all-nodes", "`--local` reads this machine alone, no other node can be chosen");
     refused("web --local --via api", "`--local` reads this machine itself, `--via` has no say");
@@ -62,13 +72,21 @@ fn means() {
 
 #[test]
 fn kubectls_flags_mean_what_they_mean() {
-    let kube = live("-n shop --context big --cluster c --user u --as eve --as-group g --as-group h --request-timeout 5s web").kube;
+    let kube =
+        live("-n shop --context big --cluster c --user u --as eve --as-group g --as-group h --request-timeout 5s web")
+            .kube;
     assert_eq!((kube.namespace.as_deref(), kube.context.as_deref()), (Some("shop"), Some("big")));
-    assert_eq!((kube.cluster.as_deref(), kube.user.as_deref(), kube.impersonate.as_deref()), (Some("c"), Some("u"), Some("eve")));
+    assert_eq!(
+        (kube.cluster.as_deref(), kube.user.as_deref(), kube.impersonate.as_deref()),
+        (Some("c"), Some("u"), Some("eve"))
+    );
     assert_eq!(kube.impersonate_groups, ["g", "h"]);
     assert_eq!(kube.request_timeout, Some(Duration::from_secs(5)));
     assert_eq!(live("web --request-timeout=5s").limits.request, Duration::from_secs(5));
-    assert!(live("web --request-timeout 0").limits.request > Duration::from_secs(3600), "0 waits for ever, as for kubectl");
+    assert!(
+        live("web --request-timeout 0").limits.request > Duration::from_secs(3600),
+        "0 waits for ever, as for kubectl"
+    );
     assert_eq!(live("web --timeout 1m30s").limits.node, Duration::from_secs(90));
     refused("web --timeout soon", "`--timeout soon` is not a time");
     assert_eq!(config("web -v 6").log_filter(), "svc_trace=debug");
@@ -99,7 +117,10 @@ fn bundles_to_make() {
         Action::Collect { asked: None, reach: Reach::Cluster, to, .. } => assert_eq!(to, PathBuf::from("x.tgz")),
         other => panic!("{other:?}"),
     }
-    assert!(matches!(config("collect web -d x").action, Action::Collect { asked: Some(_), reach: Reach::Namespace, .. }));
+    assert!(matches!(
+        config("collect web -d x").action,
+        Action::Collect { asked: Some(_), reach: Reach::Namespace, .. }
+    ));
     assert!(matches!(config("collect --dry-run").action, Action::DryRun { asked: None, .. }));
     refused("collect web -A -d x", "`-A` collects all Services, a target only what it needs");
 }
@@ -108,7 +129,10 @@ fn bundles_to_make() {
 fn packets() {
     match config("packet --bundle x --node a --from 10.0.0.1 --from-port 7 --to 10.96.0.1:443 --protocol udp").action {
         Action::Packet { packet, .. } => {
-            assert_eq!((packet.node.as_deref(), packet.from_port, packet.protocol), (Some("a"), Some(7), Protocol::Udp));
+            assert_eq!(
+                (packet.node.as_deref(), packet.from_port, packet.protocol),
+                (Some("a"), Some(7), Protocol::Udp)
+            );
         }
         other => panic!("{other:?}"),
     }

@@ -5,10 +5,10 @@ use std::sync::OnceLock;
 
 use super::Loc;
 use super::ebpf::{Agent, Sign};
-pub use super::links::Family;
 use super::hooks::Hooks;
 use super::iptables::ruleset::{Backend, Committed, Ruleset};
 use super::iptables::{Body, Table};
+pub use super::links::Family;
 use crate::collect::snapshot::{Completeness, Dump, NodeDumps};
 
 /// Names of the dumps that hold a family's rules, the usual tool first.
@@ -182,14 +182,20 @@ impl<'snap> Rules<'snap> {
             && rules.backend(Backend::Nft).is_none()
         {
             let line = hidden.first.line;
-            rules.doubts.push(format!("{}:{line} shows rules of iptables-nft that no dump of iptables-nft-save holds", hidden.first.dump));
+            rules.doubts.push(format!(
+                "{}:{line} shows rules of iptables-nft that no dump of iptables-nft-save holds",
+                hidden.first.dump
+            ));
         }
         for nft in super::nft::outline::base_chains(dumps, family) {
-            rules.hooks.add(nft.hook, super::hooks::BaseChain {
-                priority: nft.priority,
-                table: nft.table,
-                body: super::hooks::BaseBody::Nft(nft.at),
-            });
+            rules.hooks.add(
+                nft.hook,
+                super::hooks::BaseChain {
+                    priority: nft.priority,
+                    table: nft.table,
+                    body: super::hooks::BaseBody::Nft(nft.at),
+                },
+            );
         }
         rules
     }
@@ -199,7 +205,8 @@ impl<'snap> Rules<'snap> {
         let ruleset = Ruleset::index(name, &dump.text, fragment.then(|| dump.table.as_deref().unwrap_or("nat")));
         if let Some(first) = ruleset.unread.first() {
             let (count, line) = (ruleset.unread.len(), first.line);
-            let lines = if count == 1 { format!("line {line}") } else { format!("{count} lines, the first is line {line},") };
+            let lines =
+                if count == 1 { format!("line {line}") } else { format!("{count} lines, the first is line {line},") };
             self.doubts.push(format!("{name}: {lines} cannot be read and may be of rules"));
         }
         if ruleset.is_empty() {
@@ -213,9 +220,10 @@ impl<'snap> Rules<'snap> {
             self.doubts.push(format!("the command of {name} failed on the way"));
         }
         // One store of rules may be printed under two names.
-        let known = self.rulesets.iter().any(|other| {
-            other.ruleset.backend == ruleset.backend && ruleset.backend != Backend::Unknown
-        });
+        let known = self
+            .rulesets
+            .iter()
+            .any(|other| other.ruleset.backend == ruleset.backend && ruleset.backend != Backend::Unknown);
         if known {
             return;
         }

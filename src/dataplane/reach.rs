@@ -16,7 +16,10 @@ impl<'snap> Links<'snap> {
     /// Whether an interface is a bridge: its kind says so, or others are its ports.
     #[must_use]
     pub fn is_bridge(&self, name: &str) -> Tri {
-        let ports = self.interfaces().iter().any(|interface| interface.master == Some(name) && interface.port_kind != Some("vrf"));
+        let ports = self
+            .interfaces()
+            .iter()
+            .any(|interface| interface.master == Some(name) && interface.port_kind != Some("vrf"));
         match self.interface(name).map(|interface| interface.kind) {
             Some(Some(kind)) => Tri::from(kind == "bridge"),
             Some(None) if ports => Tri::Yes,
@@ -62,6 +65,9 @@ impl<'snap> Links<'snap> {
     #[must_use]
     pub fn is_default_way(&self, ip: IpAddr) -> bool {
         let lookup = self.route(&RouteKey::to(ip));
-        lookup.possible().iter().all(|route| route.prefix.is_none_or(|prefix| prefix.prefix_len() == 0) || route.gateway().is_some())
+        lookup
+            .possible()
+            .iter()
+            .all(|route| route.prefix.is_none_or(|prefix| prefix.prefix_len() == 0) || route.gateway().is_some())
     }
 }

@@ -11,13 +11,13 @@ use crate::cluster::{NodeView, ServiceEndpoints};
 use crate::collect::snapshot::{NodeDumps, Objects, Snapshot};
 use crate::error::{Error, Result};
 use crate::query::{self, Query, Target};
-use crate::report::{
-    Code, Confidence, Finding, Gap, NodeSummary, ObjectRef, PathState, QueryEcho, Report, Severity,
-};
+use crate::report::{Code, Confidence, Finding, Gap, NodeSummary, ObjectRef, PathState, QueryEcho, Report, Severity};
 use crate::walk::packet::Protocol;
 
 use super::node::{NodeResult, Question, node_of_client};
-use super::{Context, backends, behind, chain_graph, doubled, issues, leftovers, local_detection, mismatch, node_port, skew};
+use super::{
+    Context, backends, behind, chain_graph, doubled, issues, leftovers, local_detection, mismatch, node_port, skew,
+};
 
 /// Answers a question from what was read.
 ///
@@ -96,7 +96,9 @@ fn one<'snap>(
     let question = question(objects, query, &subject, endpoints.as_ref());
     let results: Vec<NodeResult<'snap>> = chosen.par_iter().map(|(name, node)| question.ask(name, node)).collect();
     match (&subject, &endpoints) {
-        (Subject::Service(chosen), Some(endpoints)) => of_service(&mut report, snapshot, query, objects, chosen, endpoints, &results),
+        (Subject::Service(chosen), Some(endpoints)) => {
+            of_service(&mut report, snapshot, query, objects, chosen, endpoints, &results)
+        }
         (Subject::NotRead { namespace, name }, _) => {
             let told = report.gaps.iter().any(|gap| matches!(gap.code, Code::RbacDenied | Code::ObjectsNotRead));
             let summary = format!("no objects were read: what {namespace}/{name} should do is not known");
@@ -146,12 +148,20 @@ fn answerable(snapshot: &Snapshot, query: &Query, objects: &Objects, subject: &S
             IpAddr::V4(ip) => format!("{ip}:PORT"),
             IpAddr::V6(ip) => format!("[{ip}]:PORT"),
         };
-        return Err(Error::usage_help(format!("no Service has `{ip}`, and no port was given"), format!("kubectl svc-trace {to}")));
+        return Err(Error::usage_help(
+            format!("no Service has `{ip}`, and no port was given"),
+            format!("kubectl svc-trace {to}"),
+        ));
     }
     let held = || snapshot.nodes.keys().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
-    let missing = |name: &&String| !snapshot.nodes.contains_key(*name) && !snapshot.gaps.iter().any(|gap| gap.node.as_ref() == Some(*name));
+    let missing = |name: &&String| {
+        !snapshot.nodes.contains_key(*name) && !snapshot.gaps.iter().any(|gap| gap.node.as_ref() == Some(*name))
+    };
     if let Some(name) = query.nodes.iter().find(missing).filter(|_| !snapshot.nodes.is_empty()) {
-        return Err(Error::usage_help(format!("there is nothing of node `{name}`"), format!("--node, one of {}", held())));
+        return Err(Error::usage_help(
+            format!("there is nothing of node `{name}`"),
+            format!("--node, one of {}", held()),
+        ));
     }
     match &query.from {
         Some(query::Client::Pod { name, .. } | query::Client::Deployment { name, .. })
@@ -160,9 +170,14 @@ fn answerable(snapshot: &Snapshot, query: &Query, objects: &Objects, subject: &S
             Err(Error::usage_help(format!("no pod of `{name}` on a node is known here"), "kubectl get pods -A -o wide"))
         }
         Some(query::Client::Node(name))
-            if !snapshot.nodes.is_empty() && !snapshot.nodes.contains_key(name) && !snapshot.gaps.iter().any(|gap| gap.node.as_ref() == Some(name)) =>
+            if !snapshot.nodes.is_empty()
+                && !snapshot.nodes.contains_key(name)
+                && !snapshot.gaps.iter().any(|gap| gap.node.as_ref() == Some(name)) =>
         {
-            Err(Error::usage_help(format!("there is nothing of node `{name}`"), format!("--from node/NAME, one of {}", held())))
+            Err(Error::usage_help(
+                format!("there is nothing of node `{name}`"),
+                format!("--from node/NAME, one of {}", held()),
+            ))
         }
         _ => Ok(()),
     }
@@ -182,7 +197,9 @@ fn question<'a, 'snap>(
         Subject::Service(chosen) => {
             (endpoints.map(|endpoints| (&chosen.view, chosen.ports.as_slice(), endpoints)), chosen.only, None)
         }
-        Subject::Plain { ip, port: Some(port), protocol } => (None, None, Some((*ip, *port, protocol.unwrap_or(Protocol::Tcp)))),
+        Subject::Plain { ip, port: Some(port), protocol } => {
+            (None, None, Some((*ip, *port, protocol.unwrap_or(Protocol::Tcp))))
+        }
         Subject::Plain { .. } | Subject::NotRead { .. } => (None, None, None),
     };
     Question { objects, query, service, only, plain, by_name }
@@ -202,7 +219,11 @@ fn of_service<'snap>(
         report.notes.push(why);
     }
     let nodes: Vec<NodeView<'snap>> = results.iter().map(|result| result.view.clone()).collect();
-    let client = results.iter().flat_map(|result| &result.clients).next().filter(|_| !matches!(query.from, None | Some(query::Client::External)));
+    let client = results
+        .iter()
+        .flat_map(|result| &result.clients)
+        .next()
+        .filter(|_| !matches!(query.from, None | Some(query::Client::External)));
     report.findings.extend(super::object_findings(&Context {
         objects,
         view: &chosen.view,
@@ -218,7 +239,10 @@ fn of_service<'snap>(
         report.findings.extend(of_node(objects, chosen, result));
     }
     for result in results {
-        report.findings.extend([backends::mixed_backends(result), backends::leftover_mode_rules(result), backends::mode_mismatch(result)].concat());
+        report.findings.extend(
+            [backends::mixed_backends(result), backends::leftover_mode_rules(result), backends::mode_mismatch(result)]
+                .concat(),
+        );
     }
 }
 
@@ -370,11 +394,15 @@ fn incomplete_objects(
         report.gaps.push(gap);
     }
     if chosen.view.cluster_ips.is_empty() || chosen.view.ports.is_empty() {
-        let mut gap = Gap::new(Code::ObjectsNotRead, None, format!("{name} has no cluster IP, or no port, that can be read"));
+        let mut gap =
+            Gap::new(Code::ObjectsNotRead, None, format!("{name} has no cluster IP, or no port, that can be read"));
         gap.lost = Some("its paths".into());
         gap.help = Some(format!("kubectl get service {} -n {} -o yaml", chosen.view.name, chosen.view.namespace));
         report.gaps.push(gap);
-    } else if chosen.missing.is_none() && report.traces.is_empty() && results.iter().any(|result| result.mode.kind.is_walked()) {
+    } else if chosen.missing.is_none()
+        && report.traces.is_empty()
+        && results.iter().any(|result| result.mode.kind.is_walked())
+    {
         let mut gap = Gap::new(Code::ObjectsNotRead, None, format!("no path to {name} could be walked"));
         gap.help = Some("kubectl svc-trace collect -d DIR makes a bundle that shows why".into());
         report.gaps.push(gap);
@@ -395,8 +423,12 @@ fn plain(report: &mut Report, objects: &Objects, results: &[NodeResult<'_>], ip:
 /// Nodes that nobody asked about.
 fn not_checked(report: &mut Report, objects: &Objects, results: &[NodeResult<'_>]) {
     let read: BTreeSet<&str> = results.iter().map(|result| result.view.name).collect();
-    let others: Vec<&str> =
-        objects.nodes().iter().filter_map(|node| node.metadata.name.as_deref()).filter(|name| !read.contains(name)).collect();
+    let others: Vec<&str> = objects
+        .nodes()
+        .iter()
+        .filter_map(|node| node.metadata.name.as_deref())
+        .filter(|name| !read.contains(name))
+        .collect();
     let names = match others.as_slice() {
         [one] => format!("node {one}"),
         few if few.len() <= 4 => format!("nodes {}", few.join(", ")),

@@ -14,7 +14,8 @@ use super::outcome::line;
 pub(super) fn mixed_backends(node: &NodeResult<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     for family in [Family::V4, Family::V6] {
-        let both: Vec<&Loaded<'_>> = node.plane.rules(family).rulesets.iter().filter(|loaded| holds_services(loaded)).collect();
+        let both: Vec<&Loaded<'_>> =
+            node.plane.rules(family).rulesets.iter().filter(|loaded| holds_services(loaded)).collect();
         // Rules of iptables-nft that only `nft` shows.
         let hidden = xtables_rules(node.plane.dumps, family)
             .and_then(|rules| rules.service)
@@ -28,7 +29,8 @@ pub(super) fn mixed_backends(node: &NodeResult<'_>) -> Vec<Finding> {
             format!("{name} holds {} service rules in both backends of iptables: packets pass both", family.as_str()),
         );
         finding.node = Some(name.into());
-        finding.evidence = both.iter().filter_map(|loaded| loaded.place_of("nat", "KUBE-SERVICES")).map(|at| line(name, at)).collect();
+        finding.evidence =
+            both.iter().filter_map(|loaded| loaded.place_of("nat", "KUBE-SERVICES")).map(|at| line(name, at)).collect();
         finding.evidence.extend(hidden.map(|at| line(name, at)));
         finding.details.push("one of them belongs to a kube-proxy that is gone, and nobody updates it".into());
         finding.help = Some(format!("kubectl -n kube-system get pods -o wide --field-selector spec.nodeName={name}"));
@@ -57,9 +59,13 @@ pub(super) fn leftover_mode_rules(node: &NodeResult<'_>) -> Vec<Finding> {
         evidence.push(line(name, at));
         what.push("kube-proxy's nftables table");
     }
-    let ipvs_addresses = node.plane.links.interface("kube-ipvs0").is_some_and(|interface| !interface.addresses.is_empty());
+    let ipvs_addresses =
+        node.plane.links.interface("kube-ipvs0").is_some_and(|interface| !interface.addresses.is_empty());
     if ipvs_addresses {
-        evidence.push(Evidence::Fact { node: Some(name.into()), text: "interface kube-ipvs0 holds addresses of Services".into() });
+        evidence.push(Evidence::Fact {
+            node: Some(name.into()),
+            text: "interface kube-ipvs0 holds addresses of Services".into(),
+        });
         what.push("addresses of ipvs mode on kube-ipvs0");
     }
     for family in [Family::V4, Family::V6] {
@@ -74,13 +80,17 @@ pub(super) fn leftover_mode_rules(node: &NodeResult<'_>) -> Vec<Finding> {
         return Vec::new();
     }
     what.dedup();
-    let mut finding =
-        Finding::new(Code::LeftoverModeRules, format!("{name} serves Services by {mode}, and still holds {}", what.join(", ")));
+    let mut finding = Finding::new(
+        Code::LeftoverModeRules,
+        format!("{name} serves Services by {mode}, and still holds {}", what.join(", ")),
+    );
     finding.node = Some(name.into());
     finding.confidence = Confidence::Likely;
     finding.severity = Severity::Warning;
     finding.evidence = evidence;
-    finding.details.push("kube-proxy does not clean up behind ipvs and iptables mode; a reboot of the node does".into());
+    finding
+        .details
+        .push("kube-proxy does not clean up behind ipvs and iptables mode; a reboot of the node does".into());
     finding.help = Some(format!("kubectl -n kube-system get pods -o wide --field-selector spec.nodeName={name}"));
     vec![finding]
 }
@@ -118,8 +128,10 @@ pub(super) fn mode_mismatch(node: &NodeResult<'_>) -> Vec<Finding> {
         return Vec::new();
     }
     let name = node.view.name;
-    let mut finding =
-        Finding::new(Code::ModeMismatch, format!("kube-proxy on {name} runs in mode {said}, and the rules that serve are of mode {found}"));
+    let mut finding = Finding::new(
+        Code::ModeMismatch,
+        format!("kube-proxy on {name} runs in mode {said}, and the rules that serve are of mode {found}"),
+    );
     finding.node = Some(name.into());
     finding.evidence.push(Evidence::Line { node: name.into(), dump: PROXY_MODE.into(), line: 1, text: said.into() });
     finding.evidence.extend(node.mode.evidence.clone());

@@ -30,7 +30,16 @@ pub(super) struct Cause<'snap> {
 
 impl<'snap> Cause<'snap> {
     fn new(code: Code, share: f64, fact: impl Into<String>) -> Self {
-        Self { code, reason: None, of_objects: false, share, at: None, fact: fact.into(), severity: None, endpoint: None }
+        Self {
+            code,
+            reason: None,
+            of_objects: false,
+            share,
+            at: None,
+            fact: fact.into(),
+            severity: None,
+            endpoint: None,
+        }
     }
 
     fn at(mut self, at: Option<Loc<'snap>>) -> Self {
@@ -60,7 +69,11 @@ impl<'snap> Cause<'snap> {
 }
 
 /// What is wrong with one path.
-pub(super) fn causes<'snap>(service: &ServiceView<'_>, node: &NodeResult<'snap>, path: &PathResult<'snap>) -> Vec<Cause<'snap>> {
+pub(super) fn causes<'snap>(
+    service: &ServiceView<'_>,
+    node: &NodeResult<'snap>,
+    path: &PathResult<'snap>,
+) -> Vec<Cause<'snap>> {
     let (Some(comparison), Some(expectation)) = (&path.comparison, &path.expectation) else {
         return Vec::new();
     };
@@ -126,7 +139,9 @@ fn not_delivered<'snap>(
             stopped(outcome, *at, share)
         }
         (_, Disposition::Delivered | Disposition::Local) if rewrite(outcome).is_some() => elsewhere(outcome, share),
-        (_, Disposition::Loop) => Cause::new(Code::ChainGraphBroken, share, "the chains lead round in a loop").reason("loop"),
+        (_, Disposition::Loop) => {
+            Cause::new(Code::ChainGraphBroken, share, "the chains lead round in a loop").reason("loop")
+        }
         _ => untouched(service, node, path, outcome, share),
     }
 }
@@ -135,7 +150,9 @@ fn not_delivered<'snap>(
 fn stopped<'snap>(outcome: &Outcome<'snap>, at: Loc<'snap>, share: f64) -> Cause<'snap> {
     let chain = outcome.hops.last().map_or("", |hop| hop.chain);
     if at.text.contains("has no endpoints") {
-        Cause::new(Code::RejectWithEndpoints, share, "the node refuses it, for it knows of no endpoint").at(Some(at)).of_objects()
+        Cause::new(Code::RejectWithEndpoints, share, "the node refuses it, for it knows of no endpoint")
+            .at(Some(at))
+            .of_objects()
     } else if at.text.contains("has no local endpoints") {
         Cause::new(Code::RejectWithEndpoints, share, "the node drops it, for it knows of no endpoint of its own")
             .at(Some(at))
@@ -154,11 +171,19 @@ fn elsewhere<'snap>(outcome: &Outcome<'snap>, share: f64) -> Cause<'snap> {
     };
     let through = |prefix: &str| outcome.hops.iter().any(|hop| hop.chain.starts_with(prefix));
     if through("CNI-HOSTPORT") || through("CNI-DN-") || through("CNI-HOSTPORT-DNAT") {
-        Cause::new(Code::HostportHijacksService, share, format!("a hostPort rule sends it to {to}")).at(hop.at).endpoint(to)
+        Cause::new(Code::HostportHijacksService, share, format!("a hostPort rule sends it to {to}"))
+            .at(hop.at)
+            .endpoint(to)
     } else if of_proxy(hop) || through("KUBE-SVC-") || through("KUBE-SVL-") || through("KUBE-XLB-") {
-        Cause::new(Code::DnatTargetMismatch, share, format!("sent to {to}")).at(hop.at).of_objects().reason("extra").endpoint(to)
+        Cause::new(Code::DnatTargetMismatch, share, format!("sent to {to}"))
+            .at(hop.at)
+            .of_objects()
+            .reason("extra")
+            .endpoint(to)
     } else {
-        Cause::new(Code::EarlierNatRuleWins, share, format!("a rule of {} sends it to {to}", hop.chain)).at(hop.at).endpoint(to)
+        Cause::new(Code::EarlierNatRuleWins, share, format!("a rule of {} sends it to {to}", hop.chain))
+            .at(hop.at)
+            .endpoint(to)
     }
 }
 
@@ -199,13 +224,19 @@ fn untouched<'snap>(
     }
     let builtin = if path.info.origin == Origin::Node { "OUTPUT" } else { "PREROUTING" };
     let hooked = loaded.body_of("nat", builtin).is_some_and(|body| {
-        body.rules().flatten().any(|rule| rule.target == Target::Jump("KUBE-SERVICES") || rule.target == Target::Goto("KUBE-SERVICES"))
+        body.rules()
+            .flatten()
+            .any(|rule| rule.target == Target::Jump("KUBE-SERVICES") || rule.target == Target::Goto("KUBE-SERVICES"))
     });
     if !hooked {
         let reason = if builtin == "OUTPUT" { "jump-missing-output" } else { "jump-missing-prerouting" };
-        return Cause::new(Code::KubeServicesNotHooked, share, format!("no rule of nat {builtin} leads to KUBE-SERVICES"))
-            .at(loaded.place_of("nat", builtin))
-            .reason(reason);
+        return Cause::new(
+            Code::KubeServicesNotHooked,
+            share,
+            format!("no rule of nat {builtin} leads to KUBE-SERVICES"),
+        )
+        .at(loaded.place_of("nat", builtin))
+        .reason(reason);
     }
     let at = loaded.place_of("nat", "KUBE-SERVICES");
     let entry = format!("KUBE-SERVICES has no rule for {}", SocketAddr::new(path.info.to, path.info.port));
@@ -215,16 +246,22 @@ fn untouched<'snap>(
     };
     if path.info.address == crate::report::AddressKind::NodePort {
         if let Some(entered) = node_port_elsewhere(loaded, path) {
-            return Cause::new(Code::NodeportAddressNotServed, share, "node ports are not served on this address").at(Some(entered));
+            return Cause::new(Code::NodeportAddressNotServed, share, "node ports are not served on this address")
+                .at(Some(entered));
         }
         let fact = format!("no rule for node port {}", path.info.port);
-        return Cause::new(Code::ServiceRuleMissing, share, fact).at(loaded.place_of("nat", "KUBE-NODEPORTS")).of_objects();
+        return Cause::new(Code::ServiceRuleMissing, share, fact)
+            .at(loaded.place_of("nat", "KUBE-NODEPORTS"))
+            .of_objects();
     }
     Cause::new(Code::ServiceRuleMissing, share, entry).at(at).of_objects()
 }
 
 /// The rule for this node port, where it is there and the packet does not get to it.
-fn node_port_elsewhere<'snap>(loaded: &crate::dataplane::plane::Loaded<'snap>, path: &PathResult<'snap>) -> Option<Loc<'snap>> {
+fn node_port_elsewhere<'snap>(
+    loaded: &crate::dataplane::plane::Loaded<'snap>,
+    path: &PathResult<'snap>,
+) -> Option<Loc<'snap>> {
     let body = loaded.body_of("nat", "KUBE-NODEPORTS")?;
     let found = body.rules().flatten().find(|rule| {
         rule.matches.iter().any(|test| {
@@ -258,7 +295,9 @@ fn fallen_through<'snap>(node: &NodeResult<'snap>, path: &PathResult<'snap>) -> 
 }
 
 fn in_service_chain(chain: &str) -> bool {
-    ["KUBE-SVC-", "KUBE-SVL-", "KUBE-SEP-", "KUBE-EXT-", "KUBE-XLB-", "KUBE-FW-"].iter().any(|prefix| chain.starts_with(prefix))
+    ["KUBE-SVC-", "KUBE-SVL-", "KUBE-SEP-", "KUBE-EXT-", "KUBE-XLB-", "KUBE-FW-"]
+        .iter()
+        .any(|prefix| chain.starts_with(prefix))
 }
 
 /// Nothing, or a refusal, is promised, and it is something else.
@@ -282,10 +321,14 @@ fn delivered_though<'snap>(path: &PathResult<'snap>, outcome: &Outcome<'snap>, p
         }
         Disposition::Untouched | Disposition::Local | Disposition::Unroutable => {
             let what = if path.info.origin == Origin::Node { "the node's own connection" } else { "it" };
-            Cause::new(Code::ServiceRuleMissing, 0.0, format!("no rule refuses {what}: a client waits instead of being refused"))
-                .of_objects()
-                .milder(Severity::Warning)
-                .reason("no-refusal")
+            Cause::new(
+                Code::ServiceRuleMissing,
+                0.0,
+                format!("no rule refuses {what}: a client waits instead of being refused"),
+            )
+            .of_objects()
+            .milder(Severity::Warning)
+            .reason("no-refusal")
         }
         Disposition::Delivered | Disposition::Loop | Disposition::Indeterminate => elsewhere(outcome, share),
     }
@@ -309,12 +352,18 @@ fn missing<'snap>(
                 (!translates).then(|| loaded.place_of("nat", chain))
             });
             match broken {
-                Some(at) => Cause::new(Code::ChainGraphBroken, 0.0, format!("the chain of {endpoint} translates nothing"))
-                    .at(at)
-                    .reason("endpoint-chain-empty")
-                    .endpoint(*endpoint),
+                Some(at) => {
+                    Cause::new(Code::ChainGraphBroken, 0.0, format!("the chain of {endpoint} translates nothing"))
+                        .at(at)
+                        .reason("endpoint-chain-empty")
+                        .endpoint(*endpoint)
+                }
                 None => Cause::new(Code::DnatTargetMismatch, 0.0, format!("no connection goes to {endpoint}"))
-                    .at(path.outcomes.first().and_then(|o| o.hops.iter().find(|hop| in_service_chain(hop.chain))).and_then(|hop| hop.at))
+                    .at(path
+                        .outcomes
+                        .first()
+                        .and_then(|o| o.hops.iter().find(|hop| in_service_chain(hop.chain)))
+                        .and_then(|hop| hop.at))
                     .of_objects()
                     .reason("missing")
                     .endpoint(*endpoint),
@@ -326,25 +375,42 @@ fn missing<'snap>(
 fn masquerade<'snap>(path: &PathResult<'snap>, outcome: &Outcome<'snap>, asked: Masquerade) -> Cause<'snap> {
     let share = outcome.share;
     if asked == Masquerade::MustNot {
-        let at = outcome.hops.iter().rev().find(|hop| matches!(hop.action, Action::Masquerade(_) | Action::Snat(_))).and_then(|h| h.at);
-        return Cause::new(Code::MasqueradePathBroken, share, "the client's address is lost though the policy is Local")
-            .at(at)
-            .reason("client-address-lost")
-            .milder(Severity::Warning);
+        let at = outcome
+            .hops
+            .iter()
+            .rev()
+            .find(|hop| matches!(hop.action, Action::Masquerade(_) | Action::Snat(_)))
+            .and_then(|h| h.at);
+        return Cause::new(
+            Code::MasqueradePathBroken,
+            share,
+            "the client's address is lost though the policy is Local",
+        )
+        .at(at)
+        .reason("client-address-lost")
+        .milder(Severity::Warning);
     }
     let marked = outcome.hops.iter().rev().find(|hop| matches!(hop.action, Action::Mark(_)));
     let to_itself = path.info.from == outcome.destination.ip();
     match marked {
-        Some(hop) => Cause::new(Code::MasqueradePathBroken, share, "it is marked, and no rule masquerades what is marked")
-            .at(hop.at)
-            .reason("mark-not-masqueraded"),
-        None if to_itself => {
-            Cause::new(Code::MasqueradePathBroken, share, "a pod that reaches itself is not masqueraded: the answer does not come back")
-                .at(rewrite(outcome).and_then(|(hop, _)| hop.at))
-                .reason("hairpin")
+        Some(hop) => {
+            Cause::new(Code::MasqueradePathBroken, share, "it is marked, and no rule masquerades what is marked")
+                .at(hop.at)
+                .reason("mark-not-masqueraded")
         }
-        None => Cause::new(Code::MasqueradePathBroken, share, "it is not marked to be masqueraded: the answer does not come back")
-            .at(rewrite(outcome).and_then(|(hop, _)| hop.at))
-            .reason("not-marked"),
+        None if to_itself => Cause::new(
+            Code::MasqueradePathBroken,
+            share,
+            "a pod that reaches itself is not masqueraded: the answer does not come back",
+        )
+        .at(rewrite(outcome).and_then(|(hop, _)| hop.at))
+        .reason("hairpin"),
+        None => Cause::new(
+            Code::MasqueradePathBroken,
+            share,
+            "it is not marked to be masqueraded: the answer does not come back",
+        )
+        .at(rewrite(outcome).and_then(|(hop, _)| hop.at))
+        .reason("not-marked"),
     }
 }

@@ -27,11 +27,15 @@ pub(super) fn undefined_chain(node: &NodeResult<'_>) -> Vec<Finding> {
                 continue;
             }
             let name = node.view.name;
-            let mut finding = Finding::new(Code::ChainGraphBroken, format!("a rule on {name} leads to chain {missing}, which is not there"));
+            let mut finding = Finding::new(
+                Code::ChainGraphBroken,
+                format!("a rule on {name} leads to chain {missing}, which is not there"),
+            );
             finding.reason = Some("undefined-chain".into());
             finding.node = Some(name.into());
             finding.evidence = vec![line(name, *at)];
-            finding.help = Some(format!("kubectl -n kube-system get pods -o wide --field-selector spec.nodeName={name}"));
+            finding.help =
+                Some(format!("kubectl -n kube-system get pods -o wide --field-selector spec.nodeName={name}"));
             if !findings.iter().any(|other| other.fingerprint() == finding.fingerprint()) {
                 findings.push(finding);
             }

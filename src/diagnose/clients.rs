@@ -12,10 +12,8 @@ use crate::query;
 use crate::report::Origin;
 
 /// Addresses of hosts outside that stand for any (RFC 5737, RFC 3849).
-const OUTSIDE: [IpAddr; 2] = [
-    IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)),
-    IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1)),
-];
+const OUTSIDE: [IpAddr; 2] =
+    [IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)), IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1))];
 
 /// The clients of one node, and what has to be said of them.
 #[derive(Debug, Default)]
@@ -116,7 +114,11 @@ impl Clients {
         let mut said = Vec::new();
         for range in place.view.pod_ranges.iter().filter(|range| self.families.contains(&Family::of(range.addr()))) {
             let taken: Vec<IpAddr> = here.iter().flat_map(|pod| pod_addresses(pod)).collect();
-            let free = range.hosts().skip(1).take(512).find(|ip| !taken.contains(ip) && !place.plane.links.is_local(*ip).is_yes());
+            let free = range
+                .hosts()
+                .skip(1)
+                .take(512)
+                .find(|ip| !taken.contains(ip) && !place.plane.links.is_local(*ip).is_yes());
             if let Some(address) = free {
                 said.push(address.to_string());
                 self.list.push(Client {
@@ -133,7 +135,11 @@ impl Clients {
             self.said.push(format!("no pod of {} is known: paths from its pods are not walked", place.view.name));
         } else {
             let verb = if said.len() == 1 { "stands" } else { "stand" };
-            self.said.push(format!("no other pod of {} is known: {} {verb} for one", place.view.name, said.join(" and ")));
+            self.said.push(format!(
+                "no other pod of {} is known: {} {verb} for one",
+                place.view.name,
+                said.join(" and ")
+            ));
         }
     }
 

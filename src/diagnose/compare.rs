@@ -105,8 +105,10 @@ fn endpoints(list: &[SocketAddr], expectation: &Expectation, outcomes: &[Outcome
             into.masquerade.push(place);
         }
     }
-    into.missing = list.iter().filter(|endpoint| shares.get(endpoint).is_none_or(|share| *share <= 0.0)).copied().collect();
-    let (least, most) = shares.values().fold((f64::MAX, 0.0_f64), |(least, most), share| (least.min(*share), most.max(*share)));
+    into.missing =
+        list.iter().filter(|endpoint| shares.get(endpoint).is_none_or(|share| *share <= 0.0)).copied().collect();
+    let (least, most) =
+        shares.values().fold((f64::MAX, 0.0_f64), |(least, most), share| (least.min(*share), most.max(*share)));
     let fair = 1.0 / f64::from(u32::try_from(list.len()).unwrap_or(u32::MAX).max(1));
     let whole = into.missing.is_empty() && into.lost <= 0.0;
     if whole && shares.len() > 1 && (most - fair > EVEN.max(fair * 0.01) || fair - least > EVEN.max(fair * 0.01)) {
@@ -123,7 +125,9 @@ fn fits(promise: &Promise, outcome: &Outcome<'_>) -> bool {
         }
         Promise::Refused(_) => end == Disposition::Rejected,
         Promise::Dropped(_) => end == Disposition::Dropped,
-        Promise::NotServed(_) => !matches!(end, Disposition::Delivered | Disposition::Indeterminate | Disposition::Loop),
+        Promise::NotServed(_) => {
+            !matches!(end, Disposition::Delivered | Disposition::Indeterminate | Disposition::Loop)
+        }
         Promise::Unknown(_) => true,
     }
 }

@@ -26,15 +26,24 @@ pub(super) fn duplicated_rules(node: &NodeResult<'_>) -> Vec<Finding> {
                     for at in body.map(Body::lines).unwrap_or_default() {
                         seen.entry(at.text).or_insert((*at, 0)).1 += 1;
                     }
-                    if let Some((at, times)) = seen.into_values().filter(|(_, times)| *times >= OFTEN).max_by_key(|(_, times)| *times) {
+                    if let Some((at, times)) =
+                        seen.into_values().filter(|(_, times)| *times >= OFTEN).max_by_key(|(_, times)| *times)
+                    {
                         let name = node.view.name;
-                        let summary = format!("{} {} on {name} holds the same rule {times} times", table.name, chain.name);
+                        let summary =
+                            format!("{} {} on {name} holds the same rule {times} times", table.name, chain.name);
                         let mut finding = Finding::new(Code::DuplicatedRules, summary);
                         finding.node = Some(name.into());
                         finding.reason = Some(chain.name.to_ascii_lowercase());
                         finding.evidence = vec![line(name, at)];
-                        finding.details.push("each packet is tested against all of them; kube-proxy and kubelet do not remove them".into());
-                        finding.help = Some(format!("on {name}: {} --version", if family == Family::V4 { "iptables" } else { "ip6tables" }));
+                        finding.details.push(
+                            "each packet is tested against all of them; kube-proxy and kubelet do not remove them"
+                                .into(),
+                        );
+                        finding.help = Some(format!(
+                            "on {name}: {} --version",
+                            if family == Family::V4 { "iptables" } else { "ip6tables" }
+                        ));
                         findings.push(finding);
                     }
                 }

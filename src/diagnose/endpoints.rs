@@ -16,14 +16,22 @@ use super::words;
 /// ST201: nothing behind the ports that are meant is ready.
 pub(super) fn no_ready_endpoint(context: &Context<'_, '_>) -> Vec<Finding> {
     let view = context.view;
-    if view.form == Form::ExternalName || !context.endpoints.were_read() || context.ports.is_empty() || context.is_served() {
+    if view.form == Form::ExternalName
+        || !context.endpoints.were_read()
+        || context.ports.is_empty()
+        || context.is_served()
+    {
         return Vec::new();
     }
     if view.selector.is_some() {
         let pods: Vec<&Pod> = context.selected().collect();
         // Ready pods that no slice holds, and slices without the port, are findings of their own.
         let any_ready = pods.iter().any(|pod| why_not_ready(pod, context.objects).is_none());
-        if context.objects.pods.is_some() { if pods.is_empty() || any_ready { Vec::new() } else { vec![pods_not_ready(context, &pods)] } } else { unused(context) }
+        if context.objects.pods.is_some() {
+            if pods.is_empty() || any_ready { Vec::new() } else { vec![pods_not_ready(context, &pods)] }
+        } else {
+            unused(context)
+        }
     } else if context.endpoints.slices.is_empty() && context.endpoints.legacy.is_none() {
         vec![nothing_written(context)]
     } else {
@@ -39,7 +47,11 @@ fn pods_not_ready(context: &Context<'_, '_>, pods: &[&Pod]) -> Finding {
     }
     let mut reasons: Vec<(String, Vec<(&Pod, NotReady)>)> = reasons.into_iter().collect();
     reasons.sort_by_key(|(_, pods)| usize::MAX - pods.len());
-    let match_words = if pods.len() == 1 { "1 pod matches and is not ready".to_owned() } else { format!("{} pods match and none is ready", pods.len()) };
+    let match_words = if pods.len() == 1 {
+        "1 pod matches and is not ready".to_owned()
+    } else {
+        format!("{} pods match and none is ready", pods.len())
+    };
     let mut finding = context.finding(Code::NoReadyEndpoint, format!("{match_words}, so the Service has no endpoint"));
     finding.share_ppm = Some(1_000_000);
     finding.reason = reasons.first().and_then(|(_, pods)| pods.first()).map(|(_, why)| why.slug().to_owned());
@@ -63,7 +75,10 @@ fn pods_not_ready(context: &Context<'_, '_>, pods: &[&Pod]) -> Finding {
 /// A Service without a selector, and nobody wrote endpoints for it.
 fn nothing_written(context: &Context<'_, '_>) -> Finding {
     let name = context.view.name;
-    let mut finding = context.finding(Code::NoReadyEndpoint, "no selector, and no EndpointSlice is labelled for it: the Service has no endpoint");
+    let mut finding = context.finding(
+        Code::NoReadyEndpoint,
+        "no selector, and no EndpointSlice is labelled for it: the Service has no endpoint",
+    );
     finding.reason = Some("no-endpoints".into());
     finding.share_ppm = Some(1_000_000);
     finding.evidence.push(context.field("spec.selector", "none"));
@@ -101,7 +116,8 @@ fn unused(context: &Context<'_, '_>) -> Vec<Finding> {
         if context.objects.pods.is_some() || context.view.selector.is_none() {
             return Vec::new();
         }
-        let mut finding = context.finding(Code::NoReadyEndpoint, "no endpoint takes connections, so every client is refused");
+        let mut finding =
+            context.finding(Code::NoReadyEndpoint, "no endpoint takes connections, so every client is refused");
         finding.reason = Some("pods-not-read".into());
         finding.share_ppm = Some(1_000_000);
         finding.details.push("why is not known: pods were not read".into());
@@ -123,7 +139,10 @@ fn unused(context: &Context<'_, '_>) -> Vec<Finding> {
 
 /// `10.244.1.5:8080 ready false, serving true, terminating true`.
 fn conditions(endpoint: &Endpoint<'_>) -> String {
-    format!("{} ready {}, serving {}, terminating {}", endpoint.address, endpoint.ready, endpoint.serving, endpoint.terminating)
+    format!(
+        "{} ready {}, serving {}, terminating {}",
+        endpoint.address, endpoint.ready, endpoint.serving, endpoint.terminating
+    )
 }
 
 /// ST211: what still answers is on its way out.
@@ -140,7 +159,8 @@ pub(super) fn only_terminating_endpoints(context: &Context<'_, '_>) -> Vec<Findi
     }
     let Some(first) = ending.first() else { return Vec::new() };
     let addresses: Vec<String> = ending.iter().map(|e| e.address.to_string()).collect();
-    let all = if ending.len() == 1 { "the only endpoint left is terminating" } else { "all endpoints left are terminating" };
+    let all =
+        if ending.len() == 1 { "the only endpoint left is terminating" } else { "all endpoints left are terminating" };
     let mut finding = context.finding(Code::OnlyTerminatingEndpoints, format!("{all}: {}", words::list(&addresses)));
     finding.details.push("kube-proxy sends new connections there as the last resort (1.26 and later)".into());
     let slice = ObjectRef::new("EndpointSlice", context.view.namespace, first.from);

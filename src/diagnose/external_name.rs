@@ -16,7 +16,10 @@ pub(super) fn external_name_is_ip(context: &Context<'_, '_>) -> Vec<Finding> {
     if bare.parse::<IpAddr>().is_err() {
         return Vec::new();
     }
-    let mut finding = context.finding(Code::ExternalNameIsIp, format!("externalName is the address {name}: DNS answers with a name that does not exist"));
+    let mut finding = context.finding(
+        Code::ExternalNameIsIp,
+        format!("externalName is the address {name}: DNS answers with a name that does not exist"),
+    );
     finding.share_ppm = Some(1_000_000);
     finding.details.push("make it a Service without a selector and write the address into an EndpointSlice".into());
     finding.evidence.push(context.field("spec.externalName", name));
@@ -48,7 +51,10 @@ pub(super) fn external_name_ports_ignored(context: &Context<'_, '_>) -> Vec<Find
         found.push(finding);
     }
     if let Some(selector) = context.view.selector_text() {
-        let mut finding = context.finding(Code::ExternalNamePortsIgnored, "an ExternalName Service selects no pods: its selector is not used");
+        let mut finding = context.finding(
+            Code::ExternalNamePortsIgnored,
+            "an ExternalName Service selects no pods: its selector is not used",
+        );
         finding.reason = Some("selector".into());
         finding.evidence.push(context.field("spec.type", "ExternalName"));
         finding.evidence.push(context.field("spec.selector", selector));
@@ -60,14 +66,21 @@ pub(super) fn external_name_ports_ignored(context: &Context<'_, '_>) -> Vec<Find
 
 /// ST124: the alias points at a Service of this cluster that is not there.
 pub(super) fn alias_of_a_missing_service(context: &Context<'_, '_>) -> Vec<Finding> {
-    let Some(alias) = context.view.external_name.filter(|_| context.objects.is_whole("services")) else { return Vec::new() };
+    let Some(alias) = context.view.external_name.filter(|_| context.objects.is_whole("services")) else {
+        return Vec::new();
+    };
     let labels: Vec<&str> = alias.trim_end_matches('.').split('.').collect();
     let [name, namespace, "svc", domain @ ..] = labels.as_slice() else { return Vec::new() };
     // Another domain may be another cluster's.
-    if !(domain.is_empty() || domain == ["cluster", "local"]) || ServiceView::find(context.objects, namespace, name).is_some() {
+    if !(domain.is_empty() || domain == ["cluster", "local"])
+        || ServiceView::find(context.objects, namespace, name).is_some()
+    {
         return Vec::new();
     }
-    let mut finding = context.finding(Code::ServiceMissing, format!("externalName points at Service {namespace}/{name}, which does not exist"));
+    let mut finding = context.finding(
+        Code::ServiceMissing,
+        format!("externalName points at Service {namespace}/{name}, which does not exist"),
+    );
     finding.reason = Some("external-name".into());
     finding.confidence = Confidence::Likely;
     finding.share_ppm = Some(1_000_000);

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use crate::cluster::ServiceView;
-use crate::cluster::service::Ingress;
 use crate::cluster::names::{ChainKind, ServicePortName};
+use crate::cluster::service::Ingress;
 use crate::collect::snapshot::Objects;
 use crate::dataplane::Loc;
 use crate::dataplane::iptables::Body;
@@ -66,7 +66,11 @@ pub(super) fn former_addresses(service: &ServiceView<'_>, node: &NodeResult<'_>)
     finding.evidence.push(Evidence::Field {
         object: service.reference(),
         field: "spec.clusterIPs".into(),
-        value: format!("{}, ports {}", ips.join(", "), service.ports.iter().map(|p| p.port.to_string()).collect::<Vec<_>>().join(", ")),
+        value: format!(
+            "{}, ports {}",
+            ips.join(", "),
+            service.ports.iter().map(|p| p.port.to_string()).collect::<Vec<_>>().join(", ")
+        ),
     });
     finding.details.push("seen once: kube-proxy may be about to change it (--settle reads twice)".into());
     finding.help = Some(format!("kubectl -n kube-system get pods -o wide --field-selector spec.nodeName={name}"));
@@ -119,7 +123,10 @@ pub(super) fn deleted_services(objects: &Objects, service: &ServiceView<'_>, nod
     let count = stale.len();
     let mut finding = Finding::new(
         Code::RulesForDeletedService,
-        format!("{name} holds {count} entry {} for addresses or node ports that no Service has", if count == 1 { "rule" } else { "rules" }),
+        format!(
+            "{name} holds {count} entry {} for addresses or node ports that no Service has",
+            if count == 1 { "rule" } else { "rules" }
+        ),
     );
     finding.node = Some(name.into());
     finding.confidence = Confidence::Likely;
@@ -133,14 +140,19 @@ pub(super) fn deleted_services(objects: &Objects, service: &ServiceView<'_>, nod
 
 /// Entry rules for an address that no Service has.
 pub(super) fn rules_of_address(node: &NodeResult<'_>, ip: IpAddr, port: u16) -> Vec<Finding> {
-    let stale: Vec<Loc<'_>> =
-        entries(&node.plane).into_iter().filter(|entry| entry.dst == Some(ip) && entry.port == port).map(|entry| entry.at).collect();
+    let stale: Vec<Loc<'_>> = entries(&node.plane)
+        .into_iter()
+        .filter(|entry| entry.dst == Some(ip) && entry.port == port)
+        .map(|entry| entry.at)
+        .collect();
     if stale.is_empty() {
         return Vec::new();
     }
     let name = node.view.name;
-    let mut finding =
-        Finding::new(Code::RulesForDeletedService, format!("{name} still serves {ip}:{port}, and no Service has that address and port"));
+    let mut finding = Finding::new(
+        Code::RulesForDeletedService,
+        format!("{name} still serves {ip}:{port}, and no Service has that address and port"),
+    );
     finding.severity = Severity::Error;
     finding.node = Some(name.into());
     finding.confidence = Confidence::Likely;
@@ -199,10 +211,17 @@ fn names(text: &str, namespace: &str, name: &str) -> bool {
 pub(super) fn rules_of_name(plane: &Plane<'_>, namespace: &str, name: &str) -> Vec<Evidence> {
     let mut found = Vec::new();
     for loaded in [Family::V4, Family::V6].into_iter().flat_map(|family| &plane.rules(family).rulesets) {
-        let chains = [("nat", "KUBE-SERVICES"), ("nat", "KUBE-NODEPORTS"), ("filter", "KUBE-SERVICES"), ("filter", "KUBE-EXTERNAL-SERVICES")];
+        let chains = [
+            ("nat", "KUBE-SERVICES"),
+            ("nat", "KUBE-NODEPORTS"),
+            ("filter", "KUBE-SERVICES"),
+            ("filter", "KUBE-EXTERNAL-SERVICES"),
+        ];
         for (table, chain) in chains {
             let lines = loaded.body_of(table, chain).map(Body::lines).unwrap_or_default();
-            found.extend(lines.iter().filter(|at| names(at.text, namespace, name)).take(QUOTED).map(|at| line(plane.node, *at)));
+            found.extend(
+                lines.iter().filter(|at| names(at.text, namespace, name)).take(QUOTED).map(|at| line(plane.node, *at)),
+            );
         }
     }
     found.truncate(QUOTED);

@@ -26,11 +26,14 @@ pub(super) fn pending(context: &Context<'_, '_>) -> Vec<Finding> {
     let is_about = |event: &&Event| {
         let about = event.regarding.as_ref();
         about.is_some_and(|o| {
-            o.kind.as_deref() == Some("Service") && o.name.as_deref() == Some(view.name) && o.namespace.as_deref() == Some(view.namespace)
+            o.kind.as_deref() == Some("Service")
+                && o.name.as_deref() == Some(view.name)
+                && o.namespace.as_deref() == Some(view.namespace)
         })
     };
     let event = context.objects.events.as_deref().unwrap_or_default().iter().rev().find(is_about);
-    let mut finding = context.finding(Code::LbPendingNoController, "the load balancer has no address: no controller gave it one");
+    let mut finding =
+        context.finding(Code::LbPendingNoController, "the load balancer has no address: no controller gave it one");
     // Events are kept for an hour: that there is none proves little. Without an age even less is known.
     finding.confidence = if age.is_some() { Confidence::Likely } else { Confidence::Possible };
     finding.severity = if age.is_some() { Severity::Error } else { Severity::Warning };
@@ -60,7 +63,9 @@ pub(super) fn pending(context: &Context<'_, '_>) -> Vec<Finding> {
 
 /// ST812: the client from outside is in none of the ranges.
 pub(super) fn excludes_the_client(context: &Context<'_, '_>) -> Vec<Finding> {
-    let Some(client) = context.client.filter(|c| c.origin == Origin::External && !c.address.is_unspecified()) else { return Vec::new() };
+    let Some(client) = context.client.filter(|c| c.origin == Origin::External && !c.address.is_unspecified()) else {
+        return Vec::new();
+    };
     let Some(ranges) = closed_ranges(context, Family::of(client.address)) else { return Vec::new() };
     if ranges.iter().any(|range| range.contains(&client.address)) {
         return Vec::new();
@@ -69,7 +74,10 @@ pub(super) fn excludes_the_client(context: &Context<'_, '_>) -> Vec<Finding> {
     let mut finding = context.finding(Code::SourceRangeExcludesClient, summary);
     finding.evidence.push(context.field("spec.loadBalancerSourceRanges", texts(&ranges)));
     finding.details.push("node ports and the cluster IP are not limited by them".into());
-    finding.help = Some(context.kubectl(&format!("get svc {} -o jsonpath='{{.spec.loadBalancerSourceRanges}}'", words::shell(context.view.name))));
+    finding.help = Some(context.kubectl(&format!(
+        "get svc {} -o jsonpath='{{.spec.loadBalancerSourceRanges}}'",
+        words::shell(context.view.name)
+    )));
     vec![finding]
 }
 
@@ -77,7 +85,11 @@ pub(super) fn excludes_the_client(context: &Context<'_, '_>) -> Vec<Finding> {
 pub(super) fn blocks_in_cluster(context: &Context<'_, '_>) -> Vec<Finding> {
     let view = context.view;
     let families: Vec<Family> = view.families();
-    let Some((family, ranges)) = families.into_iter().find_map(|family| Some((family, closed_ranges(context, family)?))) else { return Vec::new() };
+    let Some((family, ranges)) =
+        families.into_iter().find_map(|family| Some((family, closed_ranges(context, family)?)))
+    else {
+        return Vec::new();
+    };
     let inside = |ip: &IpAddr| ranges.iter().any(|range| range.contains(ip));
     let client = context.client.filter(|c| c.origin != Origin::External && Family::of(c.address) == family);
     let mut finding = if let Some(client) = client.filter(|c| !c.address.is_unspecified()) {
@@ -85,7 +97,10 @@ pub(super) fn blocks_in_cluster(context: &Context<'_, '_>) -> Vec<Finding> {
             return Vec::new();
         }
         let who = client.name.clone().unwrap_or_else(|| client.address.to_string());
-        let mut finding = context.finding(Code::SourceRangeBlocksInCluster, format!("{who} is in none of loadBalancerSourceRanges: the node drops it on the load balancer's address"));
+        let mut finding = context.finding(
+            Code::SourceRangeBlocksInCluster,
+            format!("{who} is in none of loadBalancerSourceRanges: the node drops it on the load balancer's address"),
+        );
         finding.node = Some(client.node.clone());
         finding
     } else {
@@ -100,14 +115,20 @@ pub(super) fn blocks_in_cluster(context: &Context<'_, '_>) -> Vec<Finding> {
         if pods.is_empty() || pods.iter().any(inside) {
             return Vec::new();
         }
-        let mut finding = context.finding(Code::SourceRangeBlocksInCluster, "loadBalancerSourceRanges holds no pod range: pods are dropped on the load balancer's address");
+        let mut finding = context.finding(
+            Code::SourceRangeBlocksInCluster,
+            "loadBalancerSourceRanges holds no pod range: pods are dropped on the load balancer's address",
+        );
         // As somebody wrote it, and nobody asked for a pod.
         finding.severity = Severity::Info;
         finding
     };
     finding.details.push("nodes serve that address themselves, so the ranges hold for clients inside too".into());
     finding.evidence.push(context.field("spec.loadBalancerSourceRanges", texts(&ranges)));
-    finding.help = Some(context.kubectl(&format!("get svc {} -o jsonpath='{{.spec.loadBalancerSourceRanges}}'", words::shell(view.name))));
+    finding.help = Some(
+        context
+            .kubectl(&format!("get svc {} -o jsonpath='{{.spec.loadBalancerSourceRanges}}'", words::shell(view.name))),
+    );
     vec![finding]
 }
 

@@ -67,17 +67,26 @@ pub(super) fn no_local_detection(objects: &Objects, service: &ServiceView<'_>, n
             value.is_empty() || value == "null"
         })
     };
-    let served = node.paths.iter().any(|path| path.outcomes.iter().any(|o| o.hops.iter().any(|hop| hop.chain.starts_with("KUBE-SVC-"))));
+    let served = node
+        .paths
+        .iter()
+        .any(|path| path.outcomes.iter().any(|o| o.hops.iter().any(|hop| hop.chain.starts_with("KUBE-SVC-"))));
     if !empty("clusterCIDR:") || !empty("detectLocalMode:") || !served || !masquerade_rules(service, node).is_empty() {
         return Vec::new();
     }
     let name = node.view.name;
     let mut finding = Finding::new(
         Code::NoLocalDetection,
-        format!("kube-proxy on {name} was not told which clients are pods: clients from outside keep their address on a cluster IP"),
+        format!(
+            "kube-proxy on {name} was not told which clients are pods: clients from outside keep their address on a cluster IP"
+        ),
     );
     finding.node = Some(name.into());
-    finding.evidence.push(Evidence::Field { object, field: "clusterCIDR, detectLocalMode".into(), value: "empty".into() });
+    finding.evidence.push(Evidence::Field {
+        object,
+        field: "clusterCIDR, detectLocalMode".into(),
+        value: "empty".into(),
+    });
     finding.details.push("answers to such clients must come back over this node, or they are lost".into());
     finding.help = Some("kubectl -n kube-system get configmap kube-proxy -o yaml".into());
     vec![finding]

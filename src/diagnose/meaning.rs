@@ -23,7 +23,9 @@ pub(super) fn of(hop: &Hop<'_>) -> Option<String> {
                 None => "to be masqueraded".into(),
             },
             Some(Kind::NodePorts) => "an address of this node: node ports".into(),
-            Some(Kind::Service) if comment.starts_with("pod traffic for") => "a pod: all endpoints, as for the cluster IP".into(),
+            Some(Kind::Service) if comment.starts_with("pod traffic for") => {
+                "a pod: all endpoints, as for the cluster IP".into()
+            }
             Some(Kind::Service) if comment.starts_with("route LOCAL traffic") => "from this node: all endpoints".into(),
             Some(Kind::Local) => "endpoints of this node only".into(),
             Some(Kind::Service | Kind::Endpoint) | None => return None,
@@ -33,7 +35,9 @@ pub(super) fn of(hop: &Hop<'_>) -> Option<String> {
         Action::Mark(mark) => format!("mark {mark:#x}"),
         Action::Return if text.contains("--mark") && hop.table == "nat" => "not marked: the source is kept".into(),
         Action::Masquerade(_) => "source becomes the address of the interface it leaves by".into(),
-        Action::Accept if text.contains("--mark") && hop.chain == "KUBE-FORWARD" => "marked by kube-proxy: accepted".into(),
+        Action::Accept if text.contains("--mark") && hop.chain == "KUBE-FORWARD" => {
+            "marked by kube-proxy: accepted".into()
+        }
         Action::Reject(_) if comment.ends_with("has no endpoints") => {
             format!("{} has no endpoints: refused", service?)
         }

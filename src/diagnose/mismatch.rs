@@ -62,11 +62,20 @@ fn finding(service: &ServiceView<'_>, node: &NodeResult<'_>, group: &[Broken<'_,
             format!("{name} sends connections to {to}, and {} has no endpoint for them", service.full_name())
         }
         (Code::DnatTargetMismatch, _) => {
-            let endpoints: Vec<String> = distinct(group.iter().filter_map(|(cause, _)| cause.endpoint.map(|e| e.to_string())));
-            format!("{name} sends nothing to {}, which {} of {}", endpoints.join(", "), if endpoints.len() == 1 { "is an endpoint" } else { "are endpoints" }, service.full_name())
+            let endpoints: Vec<String> =
+                distinct(group.iter().filter_map(|(cause, _)| cause.endpoint.map(|e| e.to_string())));
+            format!(
+                "{name} sends nothing to {}, which {} of {}",
+                endpoints.join(", "),
+                if endpoints.len() == 1 { "is an endpoint" } else { "are endpoints" },
+                service.full_name()
+            )
         }
         (Code::ServiceRuleMissing, Some("no-refusal")) => {
-            format!("{name} does not refuse connections to {to}, though {} has no endpoint: clients wait", service.full_name())
+            format!(
+                "{name} does not refuse connections to {to}, though {} has no endpoint: clients wait",
+                service.full_name()
+            )
         }
         (Code::ServiceRuleMissing, _) => format!("{name} has no rule for {to} of {}", service.full_name()),
         (Code::RejectWithEndpoints, Some("other-answer")) => format!("{name} → {to}: {}", cause.fact),
@@ -76,14 +85,19 @@ fn finding(service: &ServiceView<'_>, node: &NodeResult<'_>, group: &[Broken<'_,
         }
         (Code::ForwardDrop, _) => format!("{name} drops what it forwards for {}: {}", service.full_name(), cause.fact),
         (Code::IpForwardOff, _) => format!("{name} does not forward: {}", cause.fact),
-        (Code::KubeServicesNotHooked, _) => format!("{name} serves no Service to {who}: {}", cause.fact, who = if path.info.origin == Origin::Node { "its own processes" } else { "pods and hosts" }),
+        (Code::KubeServicesNotHooked, _) => format!(
+            "{name} serves no Service to {who}: {}",
+            cause.fact,
+            who = if path.info.origin == Origin::Node { "its own processes" } else { "pods and hosts" }
+        ),
         (Code::NoServiceProxy, _) => format!("nothing on {name} serves Services: there is no rule of kube-proxy"),
         (Code::UnevenShares, _) => format!("{name} spreads connections to {to} unevenly: {}", cause.fact),
         _ => format!("{who} → {to}: {}", cause.fact),
     };
     let mut finding = Finding::new(cause.code, summary);
     finding.reason = cause.reason.map(Into::into);
-    finding.severity = group.iter().map(|(cause, _)| cause.severity.unwrap_or(cause.code.severity())).max().unwrap_or(Severity::Error);
+    finding.severity =
+        group.iter().map(|(cause, _)| cause.severity.unwrap_or(cause.code.severity())).max().unwrap_or(Severity::Error);
     finding.confidence = if cause.of_objects { Confidence::Likely } else { Confidence::Certain };
     finding.node = Some(name.into());
     finding.object = Some(service.reference());
@@ -119,7 +133,11 @@ fn finding(service: &ServiceView<'_>, node: &NodeResult<'_>, group: &[Broken<'_,
 }
 
 fn part(part: f64) -> String {
-    if part >= 1.0 - 1e-6 { "all new connections".into() } else { share(part).trim_end_matches(" is").trim_end_matches(" are").to_owned() }
+    if part >= 1.0 - 1e-6 {
+        "all new connections".into()
+    } else {
+        share(part).trim_end_matches(" is").trim_end_matches(" are").to_owned()
+    }
 }
 
 fn distinct(items: impl Iterator<Item = String>) -> Vec<String> {
@@ -163,7 +181,9 @@ fn help(code: Code, node: &NodeResult<'_>, path: &PathResult<'_>) -> String {
     let tool = if path.info.to.is_ipv4() { "iptables" } else { "ip6tables" };
     let backend = super::backends::suffix(node, crate::dataplane::plane::Family::of(path.info.to));
     match code {
-        Code::ForwardDrop => format!("on {name}: {tool}{backend} -nvL FORWARD   # who set the policy: docker, ufw, firewalld"),
+        Code::ForwardDrop => {
+            format!("on {name}: {tool}{backend} -nvL FORWARD   # who set the policy: docker, ufw, firewalld")
+        }
         Code::FirewallReject | Code::EarlierNatRuleWins | Code::HostportHijacksService | Code::NotrackOnPath => {
             format!("on {name}: {tool}{backend}-save -c | grep -n -- '-A {}'", last_chain(path))
         }

@@ -6,8 +6,8 @@ use crate::cluster::expectation::{Expectation, Setting, Surroundings, expectatio
 use crate::cluster::service::ServiceView;
 use crate::cluster::{NodeView, PathSpec, PortView, ServiceEndpoints, paths};
 use crate::collect::snapshot::{NodeDumps, Objects};
-use crate::dataplane::iptables::rule::{Side, Test};
 use crate::dataplane::iptables::Body;
+use crate::dataplane::iptables::rule::{Side, Test};
 use crate::dataplane::plane::{Family, Plane, Read, dumps_of};
 use crate::query::{Client, Query};
 use crate::report::{AddressKind, Code, Gap, Origin, PathInfo, PathState, Trace};
@@ -76,7 +76,10 @@ impl PathResult<'_> {
             path: self.info.clone(),
             state,
             expected: self.expectation.as_ref().map(|expected| expected.promise.to_string()),
-            trouble: self.comparison.as_ref().and_then(|c| super::trouble::of(c, self.expectation.as_ref(), &self.outcomes)),
+            trouble: self
+                .comparison
+                .as_ref()
+                .and_then(|c| super::trouble::of(c, self.expectation.as_ref(), &self.outcomes)),
             outcomes: list,
         }
     }
@@ -106,7 +109,15 @@ impl<'snap> Question<'_, 'snap> {
         let view = NodeView::find(self.objects, name);
         let plane = Plane::new(name, dumps, &view.addresses).with_agents(super::agents::of_node(self.objects, name));
         let mode = detect(&plane);
-        let mut result = NodeResult { view, plane, mode, paths: Vec::new(), gaps: Vec::new(), said: Vec::new(), clients: Vec::new() };
+        let mut result = NodeResult {
+            view,
+            plane,
+            mode,
+            paths: Vec::new(),
+            gaps: Vec::new(),
+            said: Vec::new(),
+            clients: Vec::new(),
+        };
         let needs_no_node = self.service.is_some_and(|(view, _, _)| view.not_programmed().is_some());
         if needs_no_node {
             return result;
@@ -144,7 +155,12 @@ impl<'snap> Question<'_, 'snap> {
     fn families(self, plain: &[(IpAddr, u16, Protocol)]) -> Vec<Family> {
         let of_service = self.service.map(|(view, _, _)| view);
         let addresses = of_service.into_iter().flat_map(|view| {
-            view.cluster_ips.iter().chain(&view.external_ips).copied().chain(view.load_balancer_ips()).collect::<Vec<_>>()
+            view.cluster_ips
+                .iter()
+                .chain(&view.external_ips)
+                .copied()
+                .chain(view.load_balancer_ips())
+                .collect::<Vec<_>>()
         });
         let mut families: Vec<Family> =
             addresses.chain(self.only).chain(plain.iter().map(|(ip, _, _)| *ip)).map(Family::of).collect();
@@ -160,9 +176,8 @@ impl<'snap> Question<'_, 'snap> {
         let name = result.view.name;
         let gap = match result.mode.kind {
             ModeKind::Iptables(_) | ModeKind::None => return,
-            ModeKind::NotRead => {
-                failed(result, &[Family::V4, Family::V6]).unwrap_or_else(|| Gap::new(Code::NodeNotCollected, Some(name), "no rules of this node were read"))
-            }
+            ModeKind::NotRead => failed(result, &[Family::V4, Family::V6])
+                .unwrap_or_else(|| Gap::new(Code::NodeNotCollected, Some(name), "no rules of this node were read")),
             ModeKind::Nftables | ModeKind::Ipvs | ModeKind::Userspace => {
                 let mut gap = Gap::new(
                     Code::DataplaneNotModelled,
@@ -183,8 +198,13 @@ impl<'snap> Question<'_, 'snap> {
             let asked = result.paths.iter().any(|path| Family::of(path.info.to) == family);
             if asked && result.plane.rules(family).read == Read::No {
                 let [dump, ..] = dumps_of(family);
-                let mut gap = failed(result, &[family])
-                    .unwrap_or_else(|| Gap::new(Code::NodeNotCollected, Some(result.view.name), format!("{dump} of this node was not read")));
+                let mut gap = failed(result, &[family]).unwrap_or_else(|| {
+                    Gap::new(
+                        Code::NodeNotCollected,
+                        Some(result.view.name),
+                        format!("{dump} of this node was not read"),
+                    )
+                });
                 gap.lost = Some(format!("paths to {} addresses", family.as_str()));
                 result.gaps.push(gap);
                 result.paths.retain(|path| Family::of(path.info.to) != family);
@@ -222,7 +242,11 @@ impl<'snap> Question<'_, 'snap> {
 }
 
 /// Paths to addresses of which nothing is promised.
-fn walk_plain<'snap>(node: &NodeResult<'snap>, clients: &Clients, plain: &[(IpAddr, u16, Protocol)]) -> Vec<PathResult<'snap>> {
+fn walk_plain<'snap>(
+    node: &NodeResult<'snap>,
+    clients: &Clients,
+    plain: &[(IpAddr, u16, Protocol)],
+) -> Vec<PathResult<'snap>> {
     let mut paths = Vec::new();
     for (to, port, protocol) in plain {
         for client in clients.list.iter().filter(|client| client.address.is_ipv4() == to.is_ipv4()) {
@@ -337,17 +361,20 @@ fn walk_one<'snap>(
 fn node_port_rule(plane: &Plane<'_>, info: &PathInfo) -> bool {
     let chains = [("nat", "KUBE-NODEPORTS"), ("filter", "KUBE-EXTERNAL-SERVICES"), ("filter", "KUBE-SERVICES")];
     plane.rules(Family::of(info.to)).rulesets.iter().any(|loaded| {
-        chains.iter().filter_map(|(table, chain)| loaded.body_of(table, chain)).flat_map(Body::rules).flatten().any(|rule| {
-            rule.matches.iter().any(|test| {
+        chains.iter().filter_map(|(table, chain)| loaded.body_of(table, chain)).flat_map(Body::rules).flatten().any(
+            |rule| {
+                rule.matches.iter().any(|test| {
                 matches!(test.test, Test::Port(Side::Dst, ports) if ports.first == info.port && ports.last == info.port)
             })
-        })
+            },
+        )
     })
 }
 
 /// Addresses of a node that clients use: those of its Node object that it really has, else its own global ones.
 fn node_addresses(view: &NodeView<'_>, plane: &Plane<'_>) -> Vec<IpAddr> {
-    let of_object: Vec<IpAddr> = view.addresses.iter().copied().filter(|ip| !plane.links.is_local(*ip).is_no()).collect();
+    let of_object: Vec<IpAddr> =
+        view.addresses.iter().copied().filter(|ip| !plane.links.is_local(*ip).is_no()).collect();
     if of_object.is_empty() { plane.links.outward_addresses() } else { of_object }
 }
 

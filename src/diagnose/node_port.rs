@@ -1,7 +1,7 @@
 //! ST807: a node port that was asked for at an address where kube-proxy does not serve node ports.
 
-use crate::cluster::expectation::Setting;
 use crate::cluster::ServiceView;
+use crate::cluster::expectation::Setting;
 use crate::report::{AddressKind, Code, Finding};
 
 use super::node::NodeResult;
@@ -10,7 +10,11 @@ use crate::dataplane::plane::Family;
 
 /// Asked by address, the option that keeps node ports off it is what the user looks for.
 #[must_use]
-pub(super) fn address_not_served(service: &ServiceView<'_>, node: &NodeResult<'_>, asked: &dyn Fn(std::net::IpAddr) -> bool) -> Vec<Finding> {
+pub(super) fn address_not_served(
+    service: &ServiceView<'_>,
+    node: &NodeResult<'_>,
+    asked: &dyn Fn(std::net::IpAddr) -> bool,
+) -> Vec<Finding> {
     let path = node.paths.iter().find(|path| {
         path.info.address == AddressKind::NodePort
             && asked(path.info.to)
@@ -35,7 +39,9 @@ pub(super) fn address_not_served(service: &ServiceView<'_>, node: &NodeResult<'_
         .take(3)
         .map(|at| line(name, *at))
         .collect();
-    finding.details.push("only the addresses of these rules are served: nodePortAddresses of kube-proxy decides".into());
+    finding
+        .details
+        .push("only the addresses of these rules are served: nodePortAddresses of kube-proxy decides".into());
     finding.help = Some("kubectl -n kube-system get configmap kube-proxy -o yaml".into());
     vec![finding]
 }

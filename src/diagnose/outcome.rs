@@ -22,7 +22,8 @@ pub struct Behind {
 /// The outcomes of one walk, for the report.
 #[must_use]
 pub fn outcomes(node: &str, walked: &[packet::Outcome<'_>], behind: &Behind) -> Vec<Outcome> {
-    let shares = largest_remainder(&walked.iter().map(|o| if o.when.is_none() { o.share } else { 0.0 }).collect::<Vec<_>>());
+    let shares =
+        largest_remainder(&walked.iter().map(|o| if o.when.is_none() { o.share } else { 0.0 }).collect::<Vec<_>>());
     walked
         .iter()
         .zip(shares)

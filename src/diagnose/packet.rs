@@ -36,10 +36,9 @@ pub fn packet(snapshot: &Snapshot, query: &PacketQuery) -> Result<Report> {
     }
     let names = || snapshot.nodes.keys().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
     let (node, dumps) = match &query.node {
-        Some(name) => snapshot
-            .nodes
-            .get_key_value(name)
-            .ok_or_else(|| Error::usage_help(format!("no dumps of node `{name}`"), format!("there are: {}", names())))?,
+        Some(name) => snapshot.nodes.get_key_value(name).ok_or_else(|| {
+            Error::usage_help(format!("no dumps of node `{name}`"), format!("there are: {}", names()))
+        })?,
         None => match snapshot.nodes.iter().collect::<Vec<_>>().as_slice() {
             [one] => *one,
             [] => return Err(Error::usage("no node's dumps were given")),

@@ -49,7 +49,11 @@ fn with_endpoints(context: &Context<'_, '_>) -> Vec<String> {
 }
 
 fn on(names: &[String]) -> String {
-    if names.is_empty() { "endpoints are on no known node".into() } else { format!("endpoints are on {}", words::list(names)) }
+    if names.is_empty() {
+        "endpoints are on no known node".into()
+    } else {
+        format!("endpoints are on {}", words::list(names))
+    }
 }
 
 /// ST212: internalTrafficPolicy Local, and no endpoint here.
@@ -64,7 +68,10 @@ pub(super) fn internal_without_local(context: &Context<'_, '_>) -> Vec<Finding> 
     let names: Vec<&str> = nodes.iter().map(|node| node.name).collect();
     let inside = context.client.filter(|c| c.origin != Origin::External && names.contains(&c.node.as_str()));
     let elsewhere = with_endpoints(context);
-    let summary = format!("no endpoint on {}: clients there are dropped, as internalTrafficPolicy Local says", words::list(&names));
+    let summary = format!(
+        "no endpoint on {}: clients there are dropped, as internalTrafficPolicy Local says",
+        words::list(&names)
+    );
     let mut finding = context.finding(Code::InternalTrafficPolicyNoLocal, summary);
     // By design for a Service of a DaemonSet; wrong for the client that the question names.
     finding.severity = if inside.is_some() { Severity::Error } else { Severity::Info };
@@ -72,7 +79,9 @@ pub(super) fn internal_without_local(context: &Context<'_, '_>) -> Vec<Finding> 
     finding.node = inside.map(|client| client.node.clone());
     finding.details.push(on(&elsewhere));
     finding.evidence.push(context.field("spec.internalTrafficPolicy", "Local"));
-    finding.evidence.push(context.field("endpoints by node", if elsewhere.is_empty() { "none".into() } else { elsewhere.join(", ") }));
+    finding.evidence.push(
+        context.field("endpoints by node", if elsewhere.is_empty() { "none".into() } else { elsewhere.join(", ") }),
+    );
     finding.help = Some(context.get_slices());
     vec![finding]
 }
@@ -88,14 +97,19 @@ pub(super) fn external_without_local(context: &Context<'_, '_>) -> Vec<Finding> 
     }
     let names: Vec<&str> = nodes.iter().map(|node| node.name).collect();
     let elsewhere = with_endpoints(context);
-    let summary = format!("no endpoint on {}: outside clients are dropped there, as externalTrafficPolicy Local says", words::list(&names));
+    let summary = format!(
+        "no endpoint on {}: outside clients are dropped there, as externalTrafficPolicy Local says",
+        words::list(&names)
+    );
     let mut finding = context.finding(Code::EtpLocalNoLocalEndpoint, summary);
     finding.details.push(on(&elsewhere));
     if let Some(port) = context.view.health_check_node_port {
         finding.details.push(format!("a load balancer that checks node port {port} leaves such nodes out"));
     }
     finding.evidence.push(context.field("spec.externalTrafficPolicy", "Local"));
-    finding.evidence.push(context.field("endpoints by node", if elsewhere.is_empty() { "none".into() } else { elsewhere.join(", ") }));
+    finding.evidence.push(
+        context.field("endpoints by node", if elsewhere.is_empty() { "none".into() } else { elsewhere.join(", ") }),
+    );
     finding.help = Some(context.get_slices());
     vec![finding]
 }
@@ -115,7 +129,8 @@ pub(super) fn topology_filtered(context: &Context<'_, '_>) -> Vec<Finding> {
                 if let WhyNot::OtherZone(hint) | WhyNot::OtherNode(hint) = &left.why {
                     dropped.insert(left.address.clone());
                     example.get_or_insert_with(|| (left.from.to_owned(), format!("{} for {hint}", left.address)));
-                    let words = node.zone.map_or_else(|| node.name.to_owned(), |zone| format!("{} (zone {zone})", node.name));
+                    let words =
+                        node.zone.map_or_else(|| node.name.to_owned(), |zone| format!("{} (zone {zone})", node.name));
                     if !nodes.contains(&words) {
                         nodes.push(words);
                     }
@@ -127,13 +142,22 @@ pub(super) fn topology_filtered(context: &Context<'_, '_>) -> Vec<Finding> {
     let Some((slice, hint)) = example else { return Vec::new() };
     let dropped: Vec<String> = dropped.into_iter().filter(|address| !kept.contains(address)).collect();
     let kept: Vec<String> = kept.into_iter().collect();
-    let left = if dropped.is_empty() { "endpoints of other zones".to_owned() } else { words::count(dropped.len(), "endpoint") };
-    let mut finding = context.finding(Code::TopologyFiltered, format!("topology hints leave out {left} on {}", words::list(&nodes)));
+    let left = if dropped.is_empty() {
+        "endpoints of other zones".to_owned()
+    } else {
+        words::count(dropped.len(), "endpoint")
+    };
+    let mut finding =
+        context.finding(Code::TopologyFiltered, format!("topology hints leave out {left} on {}", words::list(&nodes)));
     finding.details.push(format!("used there: {}", words::list(&kept)));
     if let ([only], true) = (kept.as_slice(), nodes.len() == 1) {
         finding.details.push(format!("{only} alone serves all clients there"));
     }
-    finding.evidence.push(field_of(ObjectRef::new("EndpointSlice", context.view.namespace, slice), "endpoints[].hints", hint));
+    finding.evidence.push(field_of(
+        ObjectRef::new("EndpointSlice", context.view.namespace, slice),
+        "endpoints[].hints",
+        hint,
+    ));
     if let Some(wish) = context.view.object.spec.as_ref().and_then(|s| s.traffic_distribution.as_deref()) {
         finding.evidence.push(context.field("spec.trafficDistribution", wish));
     }

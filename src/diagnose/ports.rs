@@ -52,10 +52,15 @@ pub(super) fn named_target_port_missing(context: &Context<'_, '_>) -> Vec<Findin
         // What fits the pods without the name would take the port from those that have it.
         finding.help = Some(match near.filter(|_| all) {
             Some(near) => retarget(context, port, near),
-            None => context.kubectl(&format!("get pod {} -o jsonpath='{{.spec.containers[*].ports}}'", words::shell(pod_name(first)))),
+            None => context.kubectl(&format!(
+                "get pod {} -o jsonpath='{{.spec.containers[*].ports}}'",
+                words::shell(pod_name(first))
+            )),
         });
         if let Some(other) = declared.iter().find(|d| d.0 == name) {
-            finding.details.push(format!("{name} is declared with protocol {}: name and protocol must both fit", other.2));
+            finding
+                .details
+                .push(format!("{name} is declared with protocol {}: name and protocol must both fit", other.2));
         }
         found.push(finding);
     }
@@ -76,7 +81,8 @@ pub(super) fn named_target_port_differs(context: &Context<'_, '_>) -> Vec<Findin
         if numbers.len() < 2 {
             continue;
         }
-        let words: Vec<String> = numbers.iter().map(|(number, pods)| format!("{number} in {}", words::count(pods.len(), "pod"))).collect();
+        let words: Vec<String> =
+            numbers.iter().map(|(number, pods)| format!("{number} in {}", words::count(pods.len(), "pod"))).collect();
         let summary = format!("target port {name} is {}", words.join(" and "));
         let mut finding = context.finding(Code::NamedTargetPortDiffers, summary);
         finding.details.push("each pod is reached on its own number; during a roll-out that is as it should be".into());
@@ -96,8 +102,10 @@ pub(super) fn port_not_in_service(context: &Context<'_, '_>) -> Vec<Finding> {
     let view = context.view;
     let labels: Vec<String> = view.ports.iter().map(PortView::label).collect();
     let has = if labels.is_empty() { "no port".to_owned() } else { words::list(&labels) };
-    let mut finding =
-        context.finding(Code::PortNotInService, format!("port {asked} is not in Service {}, which has {has}", view.full_name()));
+    let mut finding = context.finding(
+        Code::PortNotInService,
+        format!("port {asked} is not in Service {}, which has {has}", view.full_name()),
+    );
     finding.evidence.push(context.field("spec.ports", labels.join(", ")));
     let other_protocol = view.ports.iter().find(|port| match &asked.port {
         Some(Port::Number(number)) => port.port == *number,
@@ -112,12 +120,20 @@ pub(super) fn port_not_in_service(context: &Context<'_, '_>) -> Vec<Finding> {
             .ports
             .iter()
             .find(|port| port.target == TargetPort::Number(*number))
-            .inspect(|port| finding.details.push(format!("{number} is the target port of {}: clients use {}", port.label(), port.port)))
+            .inspect(|port| {
+                finding.details.push(format!(
+                    "{number} is the target port of {}: clients use {}",
+                    port.label(),
+                    port.port
+                ))
+            })
             .or_else(|| {
-                view.ports
-                    .iter()
-                    .find(|port| port.node_port == Some(*number))
-                    .inspect(|port| finding.details.push(format!("{number} is the node port of {}: it is on nodes, not on this address", port.label())))
+                view.ports.iter().find(|port| port.node_port == Some(*number)).inspect(|port| {
+                    finding.details.push(format!(
+                        "{number} is the node port of {}: it is on nodes, not on this address",
+                        port.label()
+                    ))
+                })
             }),
         Some(Port::Name(name)) => {
             let near = closest(name, view.ports.iter().map(|port| port.name));
@@ -125,8 +141,16 @@ pub(super) fn port_not_in_service(context: &Context<'_, '_>) -> Vec<Finding> {
         }
         None => None,
     };
-    let port = meant.or(view.ports.first()).map(|port| if port.name.is_empty() { port.port.to_string() } else { port.name.to_owned() });
-    finding.help = port.map(|port| format!("kubectl svc-trace -n {} {}", words::shell(view.namespace), words::shell(&format!("{}:{port}", view.name))));
+    let port = meant
+        .or(view.ports.first())
+        .map(|port| if port.name.is_empty() { port.port.to_string() } else { port.name.to_owned() });
+    finding.help = port.map(|port| {
+        format!(
+            "kubectl svc-trace -n {} {}",
+            words::shell(view.namespace),
+            words::shell(&format!("{}:{port}", view.name))
+        )
+    });
     vec![finding]
 }
 
@@ -142,7 +166,8 @@ pub(super) fn headless_port_remap(context: &Context<'_, '_>) -> Vec<Finding> {
             TargetPort::Name(name) => context.selected_alive().find_map(|pod| container_port(pod, name, port)),
         };
         let Some(target) = target.filter(|target| *target != port.port) else { continue };
-        let summary = format!("port {} of this headless Service does not lead to {target}: nothing translates it", port.port);
+        let summary =
+            format!("port {} of this headless Service does not lead to {target}: nothing translates it", port.port);
         let mut finding = context.finding(Code::HeadlessPortRemapIgnored, summary);
         finding.details.push(format!("its name resolves to the pods themselves: clients must use port {target}"));
         finding.evidence.push(context.field("spec.clusterIP", "None"));
@@ -189,7 +214,11 @@ fn declared(pod: &Pod) -> Vec<(&str, i32, &str)> {
 fn declared_words(pod: &Pod) -> String {
     let words: Vec<String> = declared(pod)
         .into_iter()
-        .map(|(name, number, protocol)| if name.is_empty() { format!("{number}/{protocol}") } else { format!("{name} {number}/{protocol}") })
+        .map(
+            |(name, number, protocol)| {
+                if name.is_empty() { format!("{number}/{protocol}") } else { format!("{name} {number}/{protocol}") }
+            },
+        )
         .collect();
     if words.is_empty() { "none".into() } else { words.join(", ") }
 }

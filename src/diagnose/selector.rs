@@ -15,8 +15,12 @@ use super::context::{Context, field_of, pod_name, pod_ref};
 use super::words;
 
 /// Resources whose pods a selector can mean, with the kind that each holds.
-const WORKLOADS: [(&str, &str); 4] =
-    [("deployments", "Deployment"), ("statefulsets", "StatefulSet"), ("daemonsets", "DaemonSet"), ("replicasets", "ReplicaSet")];
+const WORKLOADS: [(&str, &str); 4] = [
+    ("deployments", "Deployment"),
+    ("statefulsets", "StatefulSet"),
+    ("daemonsets", "DaemonSet"),
+    ("replicasets", "ReplicaSet"),
+];
 
 /// Keys that name an application by custom (kubernetes.io, reference/labels-annotations-taints, and older habits).
 const APPLICATION_KEYS: [&str; 6] =
@@ -26,7 +30,9 @@ type Labels = BTreeMap<String, String>;
 
 /// ST101, ST102: no pod has the labels.
 pub(super) fn selector_matches_no_pod(context: &Context<'_, '_>) -> Vec<Finding> {
-    let Some(selector) = context.view.selector.filter(|_| context.view.form != Form::ExternalName) else { return Vec::new() };
+    let Some(selector) = context.view.selector.filter(|_| context.view.form != Form::ExternalName) else {
+        return Vec::new();
+    };
     // Endpoints without pods are another finding: slices that disagree.
     if context.objects.pods.is_none() || context.selected().next().is_some() || context.is_served() {
         return Vec::new();
@@ -63,7 +69,9 @@ fn no_pod(context: &Context<'_, '_>, selector: &Labels, workload: Option<&Worklo
 
 /// Pods elsewhere that have the labels: a selector never reaches into another namespace.
 fn other_namespace(context: &Context<'_, '_>, selector: &Labels, finding: &mut Finding) {
-    let elsewhere = |pod: &&Pod| pod.metadata.namespace.as_deref() != Some(context.view.namespace) && matches(selector, pod) && is_alive(pod);
+    let elsewhere = |pod: &&Pod| {
+        pod.metadata.namespace.as_deref() != Some(context.view.namespace) && matches(selector, pod) && is_alive(pod)
+    };
     let found: Vec<&Pod> = context.objects.pods().iter().filter(elsewhere).collect();
     let Some(first) = found.first() else {
         if context.objects.is_whole("pods") && context.endpoints.pods().next().is_none() {
@@ -74,8 +82,15 @@ fn other_namespace(context: &Context<'_, '_>, selector: &Labels, finding: &mut F
     let namespace = first.metadata.namespace.as_deref().unwrap_or_default();
     let there = found.iter().filter(|pod| pod.metadata.namespace.as_deref() == Some(namespace)).count();
     finding.reason = Some("other-namespace".into());
-    finding.details.push(format!("{} these labels in namespace {namespace}, where this selector does not reach", words::count_has(there, "pod")));
-    finding.evidence.push(field_of(pod_ref(first), "metadata.labels", first.metadata.labels.as_ref().map(text).unwrap_or_default()));
+    finding.details.push(format!(
+        "{} these labels in namespace {namespace}, where this selector does not reach",
+        words::count_has(there, "pod")
+    ));
+    finding.evidence.push(field_of(
+        pod_ref(first),
+        "metadata.labels",
+        first.metadata.labels.as_ref().map(text).unwrap_or_default(),
+    ));
     finding.help = Some(format!("kubectl -n {} get services", words::shell(namespace)));
 }
 
@@ -100,17 +115,25 @@ impl NearMiss<'_> {
             self.slips.iter().filter_map(|s| s.has.as_ref()).map(|(key, value)| format!("{key}={value}")).collect();
         let lack: Vec<String> = self.slips.iter().filter(|s| s.has.is_none()).map(|s| s.wanted.0.clone()).collect();
         let how = match self.slips.as_slice() {
-            [slip] if slip.letters == 1 && slip.has.as_ref().is_some_and(|has| has.0 == slip.wanted.0) => ": one letter differs",
+            [slip] if slip.letters == 1 && slip.has.as_ref().is_some_and(|has| has.0 == slip.wanted.0) => {
+                ": one letter differs"
+            }
             [slip] if slip.has.as_ref().is_some_and(|has| has.0 != slip.wanted.0) => ": another key, the same value",
             _ => "",
         };
         let what = match (have.is_empty(), lack.is_empty()) {
             (false, _) => format!("{} {}", words::count_has(names.len(), "pod"), have.join(",")),
-            (true, _) => format!("{} the other labels but no {}", words::count_has(names.len(), "pod"), lack.join(", ")),
+            (true, _) => {
+                format!("{} the other labels but no {}", words::count_has(names.len(), "pod"), lack.join(", "))
+            }
         };
         finding.details.push(format!("{what} ({}){how}", words::list(&names)));
         if let Some(pod) = self.pods.first() {
-            finding.evidence.push(field_of(pod_ref(pod), "metadata.labels", pod.metadata.labels.as_ref().map(text).unwrap_or_default()));
+            finding.evidence.push(field_of(
+                pod_ref(pod),
+                "metadata.labels",
+                pod.metadata.labels.as_ref().map(text).unwrap_or_default(),
+            ));
         }
         if let Some(patch) = self.patch() {
             let name = words::shell(context.view.name);
@@ -149,15 +172,23 @@ fn near_misses<'snap>(context: &Context<'_, 'snap>, selector: &Labels) -> Vec<Ne
 /// How a pod's labels differ, if that can be a slip: one pair of several, or letters of a value, or the key.
 fn slips(selector: &Labels, pod: &Pod) -> Option<Vec<Slip>> {
     let labels = pod.metadata.labels.as_ref()?;
-    let differing: Vec<(&String, &String)> = selector.iter().filter(|(key, value)| labels.get(*key) != Some(value)).collect();
+    let differing: Vec<(&String, &String)> =
+        selector.iter().filter(|(key, value)| labels.get(*key) != Some(value)).collect();
     let others_match = selector.len() > 1 && differing.len() == 1;
     let slip = |(key, value): (&String, &String)| {
         let wanted = (key.clone(), value.clone());
         if let Some(has) = labels.get(key) {
             let near = closest(value, [has.as_str()]).is_some() || value.eq_ignore_ascii_case(has);
-            return (near || others_match).then(|| Slip { letters: distance(value, has), wanted, has: Some((key.clone(), has.clone())) });
+            return (near || others_match).then(|| Slip {
+                letters: distance(value, has),
+                wanted,
+                has: Some((key.clone(), has.clone())),
+            });
         }
-        let same_value = labels.iter().find(|(other, has)| *has == value && is_alike(key, other)).map(|(key, has)| (key.clone(), has.clone()));
+        let same_value = labels
+            .iter()
+            .find(|(other, has)| *has == value && is_alike(key, other))
+            .map(|(key, has)| (key.clone(), has.clone()));
         (same_value.is_some() || others_match).then_some(Slip { wanted, has: same_value, letters: key.len() })
     };
     differing.into_iter().map(slip).collect()
@@ -180,7 +211,9 @@ fn workload<'snap>(context: &Context<'_, 'snap>, selector: &Labels) -> Option<Wo
     for (resource, kind) in WORKLOADS {
         for value in context.objects.other.get(resource).into_iter().flatten() {
             let namespace = value.pointer("/metadata/namespace").and_then(Value::as_str).unwrap_or("default");
-            let Some(labels) = value.pointer("/spec/template/metadata/labels").and_then(Value::as_object) else { continue };
+            let Some(labels) = value.pointer("/spec/template/metadata/labels").and_then(Value::as_object) else {
+                continue;
+            };
             let all = selector.iter().all(|(key, wanted)| labels.get(key).and_then(Value::as_str) == Some(wanted));
             if namespace != context.view.namespace || !all {
                 continue;
@@ -188,7 +221,8 @@ fn workload<'snap>(context: &Context<'_, 'snap>, selector: &Labels) -> Option<Wo
             let name = value.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
             // A DaemonSet has no replicas: it may have no node, which is not scaled to zero.
             let replicas = value.pointer("/spec/replicas").and_then(Value::as_u64).unwrap_or(1);
-            let owned = value.pointer("/metadata/ownerReferences").and_then(Value::as_array).is_some_and(|o| !o.is_empty());
+            let owned =
+                value.pointer("/metadata/ownerReferences").and_then(Value::as_array).is_some_and(|o| !o.is_empty());
             if owned && found.is_some() {
                 continue;
             }
@@ -208,15 +242,21 @@ fn scaled_to_zero(context: &Context<'_, '_>, selector: &Labels, workload: &Workl
     finding.severity = Severity::Error;
     finding.confidence = Confidence::Certain;
     finding.share_ppm = Some(1_000_000);
-    let pairs: Vec<String> = workload.labels.iter().map(|(key, value)| format!("{key}={}", value.as_str().unwrap_or_default())).collect();
+    let pairs: Vec<String> =
+        workload.labels.iter().map(|(key, value)| format!("{key}={}", value.as_str().unwrap_or_default())).collect();
     finding.evidence.push(context.field("spec.selector", text(selector)));
-    finding.evidence.push(Evidence::Field { object: workload.reference.clone(), field: "spec.replicas".into(), value: "0".into() });
+    finding.evidence.push(Evidence::Field {
+        object: workload.reference.clone(),
+        field: "spec.replicas".into(),
+        value: "0".into(),
+    });
     finding.evidence.push(Evidence::Field {
         object: workload.reference.clone(),
         field: "spec.template.metadata.labels".into(),
         value: pairs.join(","),
     });
     let kind = workload.reference.kind.to_ascii_lowercase();
-    finding.help = Some(context.kubectl(&format!("scale {kind} {} --replicas=1", words::shell(&workload.reference.name))));
+    finding.help =
+        Some(context.kubectl(&format!("scale {kind} {} --replicas=1", words::shell(&workload.reference.name))));
     finding
 }

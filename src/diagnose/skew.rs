@@ -19,7 +19,8 @@ pub(super) fn around(report: &mut Report, snapshot: &Snapshot) {
     if snapshot.nodes.is_empty() {
         return;
     }
-    let by_node = |finding: &&mut crate::report::Finding| finding.confidence == Confidence::Likely && finding.node.is_some();
+    let by_node =
+        |finding: &&mut crate::report::Finding| finding.confidence == Confidence::Likely && finding.node.is_some();
     if !snapshot.objects.stood_still(after) {
         let matters = report.findings.iter_mut().any(|finding| by_node(&finding));
         report.gaps.push(Gap {
@@ -71,7 +72,9 @@ mod tests {
         let service: Value = json!({"metadata": {"namespace": "default", "name": "web", "resourceVersion": "1", "creationTimestamp": "2026-11-21T06:00:00Z"}});
         Objects {
             services: Some(vec![serde_json::from_value(service).unwrap()]),
-            slices: Some(vec![serde_json::from_value(json!({"metadata": meta, "addressType": "IPv4", "endpoints": []})).unwrap()]),
+            slices: Some(vec![
+                serde_json::from_value(json!({"metadata": meta, "addressType": "IPv4", "endpoints": []})).unwrap(),
+            ]),
             ..Objects::default()
         }
     }

@@ -43,7 +43,11 @@ fn edit(context: &Context<'_, '_>, slice: &EndpointSlice) -> String {
 
 fn slice_ref(slice: &EndpointSlice) -> ObjectRef {
     let metadata = &slice.metadata;
-    ObjectRef::new("EndpointSlice", metadata.namespace.as_deref().unwrap_or_default(), metadata.name.as_deref().unwrap_or_default())
+    ObjectRef::new(
+        "EndpointSlice",
+        metadata.namespace.as_deref().unwrap_or_default(),
+        metadata.name.as_deref().unwrap_or_default(),
+    )
 }
 
 /// Selected pods that have been ready for longer than the controller needs.
@@ -66,12 +70,18 @@ pub(super) fn slice_missing_or_late(context: &Context<'_, '_>) -> Vec<Finding> {
     let Some(first) = pods.first() else { return Vec::new() };
     let mut finding = context.finding(
         Code::SliceMissingOrLate,
-        format!("{} ready, and the Service has no EndpointSlice", if pods.len() == 1 { "1 pod is".into() } else { format!("{} pods are", pods.len()) }),
+        format!(
+            "{} ready, and the Service has no EndpointSlice",
+            if pods.len() == 1 { "1 pod is".into() } else { format!("{} pods are", pods.len()) }
+        ),
     );
     // One reading cannot tell late from never.
     finding.confidence = Confidence::Likely;
     finding.share_ppm = Some(1_000_000);
-    finding.details.push("kube-controller-manager writes the slices: it may be down or behind; its lease says when it was last alive".into());
+    finding.details.push(
+        "kube-controller-manager writes the slices: it may be down or behind; its lease says when it was last alive"
+            .into(),
+    );
     finding.evidence.push(context.field("spec.selector", view.selector_text().unwrap_or_default()));
     finding.evidence.push(field_of(pod_ref(first), "status.conditions", "Ready True"));
     finding.help = Some("kubectl -n kube-system get lease kube-controller-manager -o yaml".into());
@@ -81,8 +91,10 @@ pub(super) fn slice_missing_or_late(context: &Context<'_, '_>) -> Vec<Finding> {
 /// ST203: a slice holds a pod that is gone or has another address, or lacks one that is ready.
 pub(super) fn slice_disagrees_with_pods(context: &Context<'_, '_>) -> Vec<Finding> {
     let view = context.view;
-    let slices: Vec<&EndpointSlice> = context.endpoints.slices.iter().copied().filter(|slice| is_controllers(slice)).collect();
-    if view.selector.is_none() || view.form == Form::ExternalName || context.objects.pods.is_none() || slices.is_empty() {
+    let slices: Vec<&EndpointSlice> =
+        context.endpoints.slices.iter().copied().filter(|slice| is_controllers(slice)).collect();
+    if view.selector.is_none() || view.form == Form::ExternalName || context.objects.pods.is_none() || slices.is_empty()
+    {
         return Vec::new();
     }
     let mut wrong: Vec<(String, String, &EndpointSlice)> = Vec::new();
@@ -91,10 +103,17 @@ pub(super) fn slice_disagrees_with_pods(context: &Context<'_, '_>) -> Vec<Findin
         for endpoint in slice.endpoints.as_deref().unwrap_or_default() {
             listed.extend(endpoint.addresses.iter().map(String::as_str));
             let reference = endpoint.target_ref.as_ref().filter(|t| t.kind.as_deref() == Some("Pod"));
-            let (Some(name), Some(address)) = (reference.and_then(|t| t.name.as_deref()), endpoint.addresses.first()) else { continue };
+            let (Some(name), Some(address)) = (reference.and_then(|t| t.name.as_deref()), endpoint.addresses.first())
+            else {
+                continue;
+            };
             match context.endpoints.pod(name) {
                 // Pods without the labels need not have been read.
-                None => wrong.push((format!("{address} is pod {name}, which is gone or no longer selected"), format!("{address} Pod {name}"), slice)),
+                None => wrong.push((
+                    format!("{address} is pod {name}, which is gone or no longer selected"),
+                    format!("{address} Pod {name}"),
+                    slice,
+                )),
                 Some(pod) => {
                     let has = addresses(pod);
                     if !has.is_empty() && !has.contains(&address.as_str()) {
@@ -114,10 +133,17 @@ pub(super) fn slice_disagrees_with_pods(context: &Context<'_, '_>) -> Vec<Findin
     }
     let mut parts = Vec::new();
     if !wrong.is_empty() {
-        parts.push(if wrong.len() == 1 { "1 endpoint does not fit its pod".to_owned() } else { format!("{} endpoints do not fit their pods", wrong.len()) });
+        parts.push(if wrong.len() == 1 {
+            "1 endpoint does not fit its pod".to_owned()
+        } else {
+            format!("{} endpoints do not fit their pods", wrong.len())
+        });
     }
     if !absent.is_empty() {
-        parts.push(format!("{} in no slice", if absent.len() == 1 { "1 ready pod is".into() } else { format!("{} ready pods are", absent.len()) }));
+        parts.push(format!(
+            "{} in no slice",
+            if absent.len() == 1 { "1 ready pod is".into() } else { format!("{} ready pods are", absent.len()) }
+        ));
     }
     let mut finding = context.finding(Code::SliceDisagreesWithPods, parts.join(", "));
     finding.confidence = Confidence::Likely;
@@ -129,7 +155,10 @@ pub(super) fn slice_disagrees_with_pods(context: &Context<'_, '_>) -> Vec<Findin
     for pod in absent.iter().take(3) {
         finding.evidence.push(field_of(pod_ref(pod), "status.podIP", addresses(pod).join(", ")));
     }
-    finding.details.push("seen once: the objects may have changed between two reads, or kube-controller-manager is down or behind".into());
+    finding.details.push(
+        "seen once: the objects may have changed between two reads, or kube-controller-manager is down or behind"
+            .into(),
+    );
     finding.help = Some(context.get_slices());
     vec![finding]
 }
@@ -143,20 +172,31 @@ pub(super) fn slice_port_name_mismatch(context: &Context<'_, '_>) -> Vec<Finding
         }
         // What the controller writes has the Service's own names: there a named target port is missing instead.
         let mut foreign = context.endpoints.slices.iter().copied().filter(|slice| {
-            !is_controllers(slice) && slice.endpoints.as_deref().is_some_and(|e| !e.is_empty()) && slice.address_type != "FQDN"
+            !is_controllers(slice)
+                && slice.endpoints.as_deref().is_some_and(|e| !e.is_empty())
+                && slice.address_type != "FQDN"
         });
         let Some(slice) = foreign.next() else { continue };
-        let left = context.view.families().into_iter().flat_map(|family| context.endpoints.anywhere(port, family).left_out);
+        let left =
+            context.view.families().into_iter().flat_map(|family| context.endpoints.anywhere(port, family).left_out);
         if !left.into_iter().any(|l| matches!(l.why, WhyNot::PortNotServed(_))) {
             continue;
         }
         let served: Vec<String> = slice.ports.as_deref().unwrap_or_default().iter().map(port_words).collect();
         let has = if served.is_empty() { "no port".to_owned() } else { words::list(&served) };
         let protocol = port.protocol.as_str();
-        let wanted = if port.name.is_empty() { format!("an unnamed {protocol} port") } else { format!("a {protocol} port named {}", port.name) };
+        let wanted = if port.name.is_empty() {
+            format!("an unnamed {protocol} port")
+        } else {
+            format!("a {protocol} port named {}", port.name)
+        };
         let mut finding = context.finding(
             Code::SlicePortNameMismatch,
-            format!("slice {} has {has}; port {} needs {wanted}", slice.metadata.name.as_deref().unwrap_or_default(), port.label()),
+            format!(
+                "slice {} has {has}; port {} needs {wanted}",
+                slice.metadata.name.as_deref().unwrap_or_default(),
+                port.label()
+            ),
         );
         finding.share_ppm = Some(1_000_000);
         finding.details.push("kube-proxy joins the two by name and protocol, not by number".into());
@@ -179,17 +219,26 @@ pub(super) fn orphan_slice(context: &Context<'_, '_>) -> Vec<Finding> {
         let like = own.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'));
         let label = slice_service(slice);
         // One that names another Service, though not one that exists, was meant for this by its name.
-        let free = label.is_none_or(|other| other != name && ServiceView::find(context.objects, context.view.namespace, other).is_none());
+        let free = label.is_none_or(|other| {
+            other != name && ServiceView::find(context.objects, context.view.namespace, other).is_none()
+        });
         slice.metadata.namespace.as_deref() == Some(context.view.namespace) && like && free
     };
     let found = context.objects.slices().iter().filter(seems_meant).map(|slice| {
         let own = slice.metadata.name.as_deref().unwrap_or_default();
         let label = slice_service(slice);
-        let says = label.map_or_else(|| "has no label kubernetes.io/service-name".to_owned(), |other| format!("is labelled for Service {other}, which does not exist"));
+        let says = label.map_or_else(
+            || "has no label kubernetes.io/service-name".to_owned(),
+            |other| format!("is labelled for Service {other}, which does not exist"),
+        );
         let mut finding = context.finding(Code::OrphanSlice, format!("slice {own} {says}: it belongs to no Service"));
         finding.reason = Some(if label.is_none() { "no-label" } else { "no-such-service" }.into());
         finding.confidence = Confidence::Likely;
-        finding.evidence.push(field_of(slice_ref(slice), "metadata.labels", label.unwrap_or("no kubernetes.io/service-name")));
+        finding.evidence.push(field_of(
+            slice_ref(slice),
+            "metadata.labels",
+            label.unwrap_or("no kubernetes.io/service-name"),
+        ));
         finding.help = Some(context.kubectl(&format!(
             "label endpointslice {} --overwrite {}",
             words::shell(own),
@@ -215,14 +264,18 @@ pub(super) fn custom_endpoint_invalid(context: &Context<'_, '_>) -> Vec<Finding>
         }
         let Some((address, why)) = bad.first() else { continue };
         let others = if bad.len() > 1 { format!(", and {} more", bad.len() - 1) } else { String::new() };
-        let mut finding = context.finding(Code::CustomEndpointInvalid, format!("endpoint {address} cannot work: {why}{others}"));
+        let mut finding =
+            context.finding(Code::CustomEndpointInvalid, format!("endpoint {address} cannot work: {why}{others}"));
         finding.severity = if bad.len() == endpoints.len() { Severity::Error } else { Severity::Warning };
         let quoted: Vec<&str> = bad.iter().map(|(address, _)| address.as_str()).collect();
         finding.evidence.push(field_of(slice_ref(slice), "addressType", slice.address_type.clone()));
         finding.evidence.push(field_of(slice_ref(slice), "endpoints[].addresses", words::list(&quoted)));
         finding.help = Some(edit(context, slice));
         if slice.address_type == "FQDN" {
-            finding.details.push("a host name belongs in a Service of type ExternalName; the addressType of a slice cannot be changed".into());
+            finding.details.push(
+                "a host name belongs in a Service of type ExternalName; the addressType of a slice cannot be changed"
+                    .into(),
+            );
             finding.help = Some(context.get_slices());
         }
         found.push(finding);

@@ -8,7 +8,11 @@ use super::compare::Comparison;
 
 /// Words for a path that differs, or is undecided.
 #[must_use]
-pub(super) fn of(comparison: &Comparison, expectation: Option<&Expectation>, outcomes: &[Outcome<'_>]) -> Option<String> {
+pub(super) fn of(
+    comparison: &Comparison,
+    expectation: Option<&Expectation>,
+    outcomes: &[Outcome<'_>],
+) -> Option<String> {
     match comparison.state {
         PathState::Expected | PathState::NotCompared => None,
         PathState::Undecided => Some("cannot be decided".into()),
@@ -30,21 +34,26 @@ fn lost(comparison: &Comparison, outcomes: &[Outcome<'_>]) -> String {
     }
     match (comparison.missing.len(), comparison.masquerade.is_empty()) {
         (0, false) => "answers cannot come back as they should".into(),
-        (1, _) => format!("{} gets no connection", comparison.missing.first().map_or_else(String::new, ToString::to_string)),
+        (1, _) => {
+            format!("{} gets no connection", comparison.missing.first().map_or_else(String::new, ToString::to_string))
+        }
         (n, _) => format!("{n} endpoints get no connection"),
     }
 }
 
 fn ends(outcomes: &[Outcome<'_>]) -> String {
-    outcomes.iter().find(|o| o.when.is_none()).map_or_else(|| "ends nowhere".into(), |o| match o.disposition {
-        Disposition::Delivered | Disposition::Local => format!("goes to {}", o.destination),
-        Disposition::Dropped
-        | Disposition::Rejected
-        | Disposition::Untouched
-        | Disposition::Unroutable
-        | Disposition::Loop
-        | Disposition::Indeterminate => format!("is {}", verb(o)),
-    })
+    outcomes.iter().find(|o| o.when.is_none()).map_or_else(
+        || "ends nowhere".into(),
+        |o| match o.disposition {
+            Disposition::Delivered | Disposition::Local => format!("goes to {}", o.destination),
+            Disposition::Dropped
+            | Disposition::Rejected
+            | Disposition::Untouched
+            | Disposition::Unroutable
+            | Disposition::Loop
+            | Disposition::Indeterminate => format!("is {}", verb(o)),
+        },
+    )
 }
 
 fn verb(outcome: &Outcome<'_>) -> &'static str {

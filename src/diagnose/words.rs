@@ -41,7 +41,11 @@ pub fn list<T: AsRef<str>>(items: &[T]) -> String {
 #[must_use]
 pub fn shell(word: &str) -> String {
     let harmless = |c: char| c.is_ascii_alphanumeric() || "._-/:=,@+%".contains(c);
-    if !word.is_empty() && word.chars().all(harmless) { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
+    if !word.is_empty() && word.chars().all(harmless) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
 }
 
 #[cfg(test)]

@@ -141,6 +141,11 @@ pub(super) fn draw_issues(page: &mut Page, report: &Report, detail: Detail) {
         }
     }
     if issues.len() > most {
-        page.paragraph(2, 4, (Ink::Dim, ""), &format!("{} {} more (-o wide)", page.dots(), words::count(issues.len() - most, "line")));
+        page.paragraph(
+            2,
+            4,
+            (Ink::Dim, ""),
+            &format!("{} {} more (-o wide)", page.dots(), words::count(issues.len() - most, "line")),
+        );
     }
 }

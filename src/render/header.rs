@@ -78,7 +78,8 @@ fn port_text(page: &Page, port: &PortSummary) -> String {
 fn draw_endpoints(page: &mut Page, endpoints: &[EndpointSummary], detail: Detail) {
     let used = endpoints.iter().filter(|endpoint| endpoint.used).count();
     let unused = endpoints.len() - used;
-    let ready = if endpoints.iter().all(|endpoint| !endpoint.used || endpoint.state == "ready") { "ready" } else { "used" };
+    let ready =
+        if endpoints.iter().all(|endpoint| !endpoint.used || endpoint.state == "ready") { "ready" } else { "used" };
     let text = match (used, unused) {
         (0, 0) => "none".to_owned(),
         (used, 0) => format!("{used} {ready}"),
@@ -95,8 +96,10 @@ fn draw_endpoints(page: &mut Page, endpoints: &[EndpointSummary], detail: Detail
     let room = most - shown.len();
     let mut listed: Vec<&EndpointSummary> = endpoints.iter().filter(|endpoint| endpoint.used).take(room).collect();
     listed.append(&mut shown);
-    let several = endpoints.iter().any(|endpoint| endpoints.first().is_some_and(|first| first.port_name != endpoint.port_name));
-    let mut rows: Vec<Row> = listed.iter().map(|endpoint| endpoint_row(endpoint, several.then_some(endpoint.port_name.as_str()))).collect();
+    let several =
+        endpoints.iter().any(|endpoint| endpoints.first().is_some_and(|first| first.port_name != endpoint.port_name));
+    let mut rows: Vec<Row> =
+        listed.iter().map(|endpoint| endpoint_row(endpoint, several.then_some(endpoint.port_name.as_str()))).collect();
     if unused == 0 && rows.iter().all(|row| row.cells.last().is_some_and(|state| state == "ready")) {
         for row in &mut rows {
             row.cells.pop();
@@ -109,10 +112,16 @@ fn draw_endpoints(page: &mut Page, endpoints: &[EndpointSummary], detail: Detail
     let cut = |row: &Row| Row {
         mark: row.mark,
         // the last cell says why; it is wrapped instead
-        cells: row.cells.iter().zip(&widths).enumerate().map(|(at, (cell, width))| match detail {
-            Detail::Folded if at + 1 < widths.len() => page.cut_middle(cell, *width),
-            Detail::Folded | Detail::Whole => cell.clone(),
-        }).collect(),
+        cells: row
+            .cells
+            .iter()
+            .zip(&widths)
+            .enumerate()
+            .map(|(at, (cell, width))| match detail {
+                Detail::Folded if at + 1 < widths.len() => page.cut_middle(cell, *width),
+                Detail::Folded | Detail::Whole => cell.clone(),
+            })
+            .collect(),
     };
     let rows: Vec<Row> = rows.iter().map(cut).collect();
     let columns: Vec<Column> = widths.iter().map(|width| Column::of(*width + 1)).collect();
@@ -131,14 +140,24 @@ fn endpoint_row(endpoint: &EndpointSummary, port: Option<&str>) -> Row {
     }
     let zone = endpoint.zone.as_ref().map(|zone| format!(" ({zone})")).unwrap_or_default();
     let node = endpoint.node.as_ref().map(|node| format!("{node}{zone}")).unwrap_or_default();
-    Row { mark: Mark::Plain, cells: vec![endpoint.address.clone(), endpoint.pod.clone().unwrap_or_default(), node, state] }
+    Row {
+        mark: Mark::Plain,
+        cells: vec![endpoint.address.clone(), endpoint.pod.clone().unwrap_or_default(), node, state],
+    }
 }
 
 /// Widths that the cells want, the widest shrunk until all fit in `room`.
 fn widths(page: &Page, rows: &[Row], room: usize) -> Vec<usize> {
     let count = rows.iter().map(|row| row.cells.len()).max().unwrap_or(0);
     let mut widths: Vec<usize> = (0..count)
-        .map(|at| rows.iter().filter_map(|row| row.cells.get(at)).map(|cell| super::text::columns(&page.safe(cell))).max().unwrap_or(0).max(1))
+        .map(|at| {
+            rows.iter()
+                .filter_map(|row| row.cells.get(at))
+                .map(|cell| super::text::columns(&page.safe(cell)))
+                .max()
+                .unwrap_or(0)
+                .max(1)
+        })
         .collect();
     let over = |widths: &[usize]| widths.iter().map(|width| width + 2).sum::<usize>() > room;
     // what is said last can be wrapped, names can only be cut
@@ -176,7 +195,8 @@ fn draw_nodes(page: &mut Page, report: &Report, detail: Detail) {
 }
 
 fn node_text(node: &NodeSummary, detail: Detail) -> String {
-    let mut text = format!("{}  {}", node.name, if node.read { node.dataplane.as_str() } else { "its rules were not read" });
+    let mut text =
+        format!("{}  {}", node.name, if node.read { node.dataplane.as_str() } else { "its rules were not read" });
     if let Some(version) = &node.kubernetes {
         text.push_str(&format!(", Kubernetes {}", version.trim_start_matches('v')));
     }

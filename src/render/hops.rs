@@ -106,7 +106,8 @@ pub(super) fn draw_whole(page: &mut Page, trace: &Trace) {
         draw_hops(page, branch.hops.iter().chain(route));
     }
     for group in &parted.after {
-        let whose = if group.count == ways { "then:".to_owned() } else { format!("then, {} of {ways} ways:", group.count) };
+        let whose =
+            if group.count == ways { "then:".to_owned() } else { format!("then, {} of {ways} ways:", group.count) };
         let text = if group.count == 1 && ways > 1 { whole_ending(page, group.outcome) } else { String::new() };
         page.paragraph(2, 4, (Ink::Bold, &whose), &text);
         draw_hops(page, group.hops.iter().filter(|hop| group.routes == Routes::Same || !hop.table.is_empty()));
@@ -279,11 +280,15 @@ fn branch_lines<'r>(page: &Page, parted: &Parted<'r>, lines: &mut Vec<Line<'r>>)
         shown.truncate(WAYS);
     }
     // what is wholly open is told below the table, by what it depends on
-    for branch in shown.iter().filter(|branch| !(branch.leaves.is_none() && branch.outcome.disposition == Disposition::Indeterminate)) {
+    for branch in shown
+        .iter()
+        .filter(|branch| !(branch.leaves.is_none() && branch.outcome.disposition == Disposition::Indeterminate))
+    {
         lines.push(branch_line(page, branch));
     }
     if shown.len() < sure.len() {
-        let left: Vec<&&Branch<'r>> = sure.iter().filter(|branch| !shown.iter().any(|s| std::ptr::eq(*s, **branch))).collect();
+        let left: Vec<&&Branch<'r>> =
+            sure.iter().filter(|branch| !shown.iter().any(|s| std::ptr::eq(*s, **branch))).collect();
         lines.push(rest_line(page, &left));
     }
     let mut said: Vec<String> = Vec::new();
@@ -295,7 +300,9 @@ fn branch_lines<'r>(page: &Page, parted: &Parted<'r>, lines: &mut Vec<Line<'r>>)
         }
         let same: Vec<&&Branch<'r>> = conditional
             .iter()
-            .filter(|other| folded_condition(other.outcome.when.as_deref().unwrap_or_default(), &conditions, page.dots()) == when)
+            .filter(|other| {
+                folded_condition(other.outcome.when.as_deref().unwrap_or_default(), &conditions, page.dots()) == when
+            })
             .collect();
         lines.push(conditional_line(page, &when, branch, &same));
         said.push(when);
@@ -307,7 +314,8 @@ fn folded_condition(when: &str, all: &[&str], dots: &str) -> String {
     let words: Vec<&str> = when.split(' ').collect();
     let differs = |other: &&&str| {
         let other: Vec<&str> = other.split(' ').collect();
-        let apart: Vec<usize> = words.iter().zip(&other).enumerate().filter(|(_, (a, b))| a != b).map(|(at, _)| at).collect();
+        let apart: Vec<usize> =
+            words.iter().zip(&other).enumerate().filter(|(_, (a, b))| a != b).map(|(at, _)| at).collect();
         (other.len() == words.len() && apart.len() == 1).then(|| apart.first().copied()).flatten()
     };
     let Some(at) = all.iter().find_map(|other| differs(&other)) else { return when.to_owned() };
@@ -352,12 +360,17 @@ fn branch_line<'r>(page: &Page, branch: &Branch<'r>) -> Line<'r> {
         text.push_str(&format!("{} ", words::percent(ppm)));
     }
     // what is lost further down was on its way somewhere
-    let headed = branch.hops.last().filter(|hop| is_rewrite(hop) && is_end(branch.outcome)).and_then(|hop| hop.action.rsplit(' ').next());
+    let headed = branch
+        .hops
+        .last()
+        .filter(|hop| is_rewrite(hop) && is_end(branch.outcome))
+        .and_then(|hop| hop.action.rsplit(' ').next());
     match headed {
         Some(to) => text.push_str(&format!("to {to}: {}", lost(branch.outcome.disposition))),
         None => text.push_str(&short_ending(page, branch.outcome)),
     }
-    let notes: Vec<&str> = branch.hops.iter().filter_map(|hop| hop.words.as_deref()).filter(|w| !text.contains(*w)).collect();
+    let notes: Vec<&str> =
+        branch.hops.iter().filter_map(|hop| hop.words.as_deref()).filter(|w| !text.contains(*w)).collect();
     if branch.outcome.depends_on.is_empty() && is_end(branch.outcome) && !notes.is_empty() {
         text.push_str(&format!(" ({})", notes.join("; ")));
     }
@@ -383,7 +396,11 @@ fn branch_mark(outcome: &Outcome) -> Mark {
 /// The mark of a hop: a way's trouble stands where it ends.
 fn mark(outcome: &Outcome, hop: &Hop) -> Mark {
     let ends = outcome.hops.last().is_some_and(|last| last == hop) && is_end(outcome);
-    if outcome.expected == Some(false) && (ends || (is_rewrite(hop) && !is_end(outcome))) { Mark::Bad } else { Mark::Plain }
+    if outcome.expected == Some(false) && (ends || (is_rewrite(hop) && !is_end(outcome))) {
+        Mark::Bad
+    } else {
+        Mark::Plain
+    }
 }
 
 /// What becomes of a way that the lines below tell the reason of.

@@ -56,11 +56,7 @@ fn answer(report: &Report, fail_on: Option<Severity>) -> (Mark, String) {
 
 /// The mark when there is nothing to complain of: no tick where nothing was compared.
 fn calm(report: &Report) -> Mark {
-    if report.traces.iter().all(|trace| trace.state == PathState::NotCompared) {
-        Mark::Plain
-    } else {
-        Mark::Good
-    }
+    if report.traces.iter().all(|trace| trace.state == PathState::NotCompared) { Mark::Plain } else { Mark::Good }
 }
 
 /// ` (1 of 3 nodes)`, when not all nodes of the cluster were looked at.
@@ -74,7 +70,10 @@ fn scope(report: &Report) -> String {
 
 /// What the question was about.
 fn subject(report: &Report) -> String {
-    report.service.as_ref().map_or_else(|| report.query.target.clone(), |service| format!("{}/{}", service.namespace, service.name))
+    report
+        .service
+        .as_ref()
+        .map_or_else(|| report.query.target.clone(), |service| format!("{}/{}", service.namespace, service.name))
 }
 
 fn trouble(report: &Report) -> String {
@@ -104,7 +103,11 @@ fn unanswered(report: &Report) -> String {
         (0, _) => format!("not all could be checked: {}", words::list(&gaps, 3)),
         (undecided, true) => format!("{} cannot be decided", words::count(undecided, "path")),
         (undecided, false) => {
-            format!("{} cannot be decided, and not all could be checked: {}", words::count(undecided, "path"), words::list(&gaps, 3))
+            format!(
+                "{} cannot be decided, and not all could be checked: {}",
+                words::count(undecided, "path"),
+                words::list(&gaps, 3)
+            )
         }
     }
 }
@@ -134,9 +137,15 @@ fn paths_answer(report: &Report) -> String {
     let reach = if traces.len() == 1 { "reaches" } else { "reach" };
     let are = if traces.len() == 1 { "is as it should be" } else { "are as they should be" };
     match used.first() {
-        Some(1) if all_reach && used.iter().all(|used| *used == 1) => format!("{many} {reach} the endpoint from {nodes}"),
-        Some(2) if all_reach && used.iter().all(|used| *used == 2) => format!("{many} {reach} both endpoints from {nodes}"),
-        Some(first) if all_reach && used.iter().all(|used| used == first) => format!("{many} {reach} all {first} endpoints from {nodes}"),
+        Some(1) if all_reach && used.iter().all(|used| *used == 1) => {
+            format!("{many} {reach} the endpoint from {nodes}")
+        }
+        Some(2) if all_reach && used.iter().all(|used| *used == 2) => {
+            format!("{many} {reach} both endpoints from {nodes}")
+        }
+        Some(first) if all_reach && used.iter().all(|used| used == first) => {
+            format!("{many} {reach} all {first} endpoints from {nodes}")
+        }
         Some(_) if all_reach => format!("{many} {reach} all their endpoints from {nodes}"),
         Some(_) | None => format!("{many} {are} on {nodes}"),
     }
@@ -146,7 +155,9 @@ fn paths_answer(report: &Report) -> String {
 fn used_by(report: &Report, trace: &Trace) -> usize {
     let endpoints = report.service.iter().flat_map(|service| &service.endpoints);
     let of_path = |endpoint: &&EndpointSummary| {
-        endpoint.used && endpoint.port_name == trace.path.port_name && endpoint.address.starts_with('[') == trace.path.to.is_ipv6()
+        endpoint.used
+            && endpoint.port_name == trace.path.port_name
+            && endpoint.address.starts_with('[') == trace.path.to.is_ipv6()
     };
     endpoints.filter(of_path).count()
 }
@@ -196,14 +207,24 @@ mod tests {
 
     fn all() -> Vec<Report> {
         let mut reports: Vec<Report> = [1, 3, 500].into_iter().map(samples::healthy).collect();
-        reports.extend([samples::stale(), samples::v6(), samples::long(), samples::hostile(), samples::unread_node(), samples::undecided(), Report::default()]);
+        reports.extend([
+            samples::stale(),
+            samples::v6(),
+            samples::long(),
+            samples::hostile(),
+            samples::unread_node(),
+            samples::undecided(),
+            Report::default(),
+        ]);
         reports
     }
 
     #[test]
     fn every_line_fits_and_nothing_steers() {
         for (number, report) in all().iter().enumerate() {
-            for (glyphs, width) in [(Glyphs::Unicode, 80), (Glyphs::Ascii, 80), (Glyphs::Unicode, 120), (Glyphs::Unicode, 60)] {
+            for (glyphs, width) in
+                [(Glyphs::Unicode, 80), (Glyphs::Ascii, 80), (Glyphs::Unicode, 120), (Glyphs::Unicode, 60)]
+            {
                 for detail in [Detail::Folded, Detail::Whole] {
                     let drawn = plain(report, Style { width, glyphs, ..Style::default() }, detail);
                     assert!(drawn.ends_with('\n') && !drawn.contains("\n\n\n"));
@@ -226,7 +247,9 @@ mod tests {
         let drawn = plain(report, Style::default(), Detail::Folded);
         let mut rest = drawn.as_str();
         for text in texts {
-            let Some((_, after)) = rest.split_once(text) else { panic!("no `{text}` after the one before in:\n{drawn}") };
+            let Some((_, after)) = rest.split_once(text) else {
+                panic!("no `{text}` after the one before in:\n{drawn}")
+            };
             rest = after;
         }
     }
@@ -239,15 +262,30 @@ mod tests {
 
     #[test]
     fn a_healthy_service() {
-        says(&samples::healthy(3), &[
-            "default/web", "10.96.10.1", "http 30080 → 80 → 8080/TCP", "3 ready", "10.244.1.5:8080",
-            "✓ a pod on node-a → 10.96.10.1:80", "this is default/web:http", ":60", "33.3 % → 10.244.1.5:8080", ":80",
-            "33.3 % → 10.244.1.6:8080", "nothing matches, policy ACCEPT",
-            "node-a → 10.96.10.1:80", "as above, masqueraded (mark :59)",
-            "outside", "as above, masqueraded",
-            "endpoint 10.244.1.5", "as above, masqueraded to itself",
-            "not checked: nodes b and c (--all-nodes)",
-        ]);
+        says(
+            &samples::healthy(3),
+            &[
+                "default/web",
+                "10.96.10.1",
+                "http 30080 → 80 → 8080/TCP",
+                "3 ready",
+                "10.244.1.5:8080",
+                "✓ a pod on node-a → 10.96.10.1:80",
+                "this is default/web:http",
+                ":60",
+                "33.3 % → 10.244.1.5:8080",
+                ":80",
+                "33.3 % → 10.244.1.6:8080",
+                "nothing matches, policy ACCEPT",
+                "node-a → 10.96.10.1:80",
+                "as above, masqueraded (mark :59)",
+                "outside",
+                "as above, masqueraded",
+                "endpoint 10.244.1.5",
+                "as above, masqueraded to itself",
+                "not checked: nodes b and c (--all-nodes)",
+            ],
+        );
         ends_in(&samples::healthy(3), "✓ all 4 paths reach all 3 endpoints from node-a (1 of 3 nodes)");
         ends_in(&samples::healthy(1), "✓ all 4 paths reach the endpoint from node-a (1 of 3 nodes)");
     }
@@ -265,23 +303,52 @@ mod tests {
     #[test]
     fn trouble_is_marked_where_it_is() {
         let report = samples::stale();
-        says(&report, &[
-            "✗ a pod on node-b → 10.96.10.1:80: 1 of 3 new connections is lost",
-            "✗ 33.3 % → 10.244.9.99:8080 no endpoint", ":81",
-            "✓ node-a", "all 4 paths as they should be",
-            "error[dnat-target-mismatch] (likely): node-b sends a third", "hits a third of new connections",
-            "node-b, iptables-save line 59", "-A KUBE-SEP-OAIGUPJHOE4YU7HS", "--to-destination 10.244.9.99:8080",
-            "EndpointSlice default/web-x1", "next:", "kubectl -n kube-system logs", "more:", "explain dnat-target-mismatch",
-        ]);
+        says(
+            &report,
+            &[
+                "✗ a pod on node-b → 10.96.10.1:80: 1 of 3 new connections is lost",
+                "✗ 33.3 % → 10.244.9.99:8080 no endpoint",
+                ":81",
+                "✓ node-a",
+                "all 4 paths as they should be",
+                "error[dnat-target-mismatch] (likely): node-b sends a third",
+                "hits a third of new connections",
+                "node-b, iptables-save line 59",
+                "-A KUBE-SEP-OAIGUPJHOE4YU7HS",
+                "--to-destination 10.244.9.99:8080",
+                "EndpointSlice default/web-x1",
+                "next:",
+                "kubectl -n kube-system logs",
+                "more:",
+                "explain dnat-target-mismatch",
+            ],
+        );
         ends_in(&report, "✗ 1 error: default/web: 1 of 3 new connections is lost on node-b (4 of 8 paths)");
     }
 
     #[test]
     fn what_was_not_read_is_never_green() {
         let report = samples::unread_node();
-        says(&report, &["node-b  its rules were not read", "not checked[rbac-denied]: node-b: may not create", "so not known:", "next:"]);
+        says(
+            &report,
+            &[
+                "node-b  its rules were not read",
+                "not checked[rbac-denied]: node-b: may not create",
+                "so not known:",
+                "next:",
+            ],
+        );
         ends_in(&report, "? nothing wrong was found, but not all could be checked: node-b (rbac-denied)");
-        says(&samples::undecided(), &["? a pod on node-a", "50 % dropped by rule; depends on :24", "depends on iptables-save line 24", "-A FORWARD -m bpf", "1 path cannot be decided"]);
+        says(
+            &samples::undecided(),
+            &[
+                "? a pod on node-a",
+                "50 % dropped by rule; depends on :24",
+                "depends on iptables-save line 24",
+                "-A FORWARD -m bpf",
+                "1 path cannot be decided",
+            ],
+        );
     }
 
     #[test]

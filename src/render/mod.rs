@@ -1,10 +1,10 @@
 //! A report as text. Sees only the report: no file, no clock, no environment.
 
-pub mod human;
-pub mod json;
 mod findings;
 mod header;
 mod hops;
+pub mod human;
+pub mod json;
 mod page;
 mod paths;
 pub mod prose;

@@ -280,7 +280,8 @@ impl Page {
             }
             open = open.after(word);
         }
-        let comment = lines.iter().position(|line| line.contains(" # ") || line.starts_with("# ")).unwrap_or(usize::MAX);
+        let comment =
+            lines.iter().position(|line| line.contains(" # ") || line.starts_with("# ")).unwrap_or(usize::MAX);
         let last = lines.len().saturating_sub(1);
         for (number, line) in lines.iter().enumerate() {
             let start = if number == 0 { indent } else { hang };

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::hops;
 use super::page::{Column, Mark, Marks, Page, Row};
 use super::words;
-use crate::report::{AddressKind, Report, Disposition, Hop, Origin, Outcome, PathState, Trace};
+use crate::report::{AddressKind, Disposition, Hop, Origin, Outcome, PathState, Report, Trace};
 
 /// Nodes that are told in full when several have trouble.
 const NODES: usize = 3;
@@ -18,8 +18,10 @@ pub(super) fn draw(page: &mut Page, report: &Report) {
     let clients = words::Clients::of(report);
     let nodes = words::nodes(traces);
     let of = |node: &str| traces.iter().filter(|trace| trace.path.node == node).collect::<Vec<_>>();
-    let (mut bad, mut good): (Vec<&str>, Vec<&str>) = nodes.iter().partition(|node| of(node).iter().any(|t| is_trouble(t)));
-    let told: Vec<&str> = if bad.is_empty() { good.iter().take(1).copied().collect() } else { distinct(&mut bad, traces) };
+    let (mut bad, mut good): (Vec<&str>, Vec<&str>) =
+        nodes.iter().partition(|node| of(node).iter().any(|t| is_trouble(t)));
+    let told: Vec<&str> =
+        if bad.is_empty() { good.iter().take(1).copied().collect() } else { distinct(&mut bad, traces) };
     good.retain(|node| !told.contains(node));
     for node in &told {
         page.blank();
@@ -31,7 +33,13 @@ pub(super) fn draw(page: &mut Page, report: &Report) {
         let wrong: Vec<&&Trace> = traces.iter().filter(|trace| is_trouble(trace)).collect();
         let first = wrong.first().and_then(|trace| trace.trouble.clone()).unwrap_or_else(|| "trouble".into());
         let mark = worst(traces.iter().copied());
-        rows.push(Row { mark, cells: vec![words::on_nodes(&[node], 1), format!("{first} ({} of {})", wrong.len(), words::count(traces.len(), "path"))] });
+        rows.push(Row {
+            mark,
+            cells: vec![
+                words::on_nodes(&[node], 1),
+                format!("{first} ({} of {})", wrong.len(), words::count(traces.len(), "path")),
+            ],
+        });
     }
     if !good.is_empty() {
         let count: usize = good.iter().map(|node| of(node).len()).sum();
@@ -169,7 +177,8 @@ fn flush(page: &mut Page, clients: words::Clients<'_>, told: &mut Vec<Told<'_>>)
         if done.get(number).copied().unwrap_or(true) {
             continue;
         }
-        let like: Vec<usize> = told.iter().enumerate().filter(|(_, other)| folds(path, other)).map(|(at, _)| at).collect();
+        let like: Vec<usize> =
+            told.iter().enumerate().filter(|(_, other)| folds(path, other)).map(|(at, _)| at).collect();
         let text = if like.len() > 2 {
             for at in &like {
                 if let Some(done) = done.get_mut(*at) {
@@ -192,9 +201,15 @@ fn flush(page: &mut Page, clients: words::Clients<'_>, told: &mut Vec<Told<'_>>)
 }
 
 fn cell_width(page: &Page, rows: &[Row]) -> usize {
-    let widest = rows.iter().filter_map(|row| row.cells.first()).map(|cell| super::text::columns(&page.safe(cell))).max();
+    let widest =
+        rows.iter().filter_map(|row| row.cells.first()).map(|cell| super::text::columns(&page.safe(cell))).max();
     // the second column has what it wants first, as far as it goes
-    let other = rows.iter().filter_map(|row| row.cells.get(1)).map(|cell| super::text::columns(&page.safe(cell))).max().unwrap_or(0);
+    let other = rows
+        .iter()
+        .filter_map(|row| row.cells.get(1))
+        .map(|cell| super::text::columns(&page.safe(cell)))
+        .max()
+        .unwrap_or(0);
     let room = page.width().saturating_sub(page.mark_width() + 4);
     widest.unwrap_or(0).min(room.saturating_sub(other).max(room * 11 / 20))
 }
@@ -205,12 +220,17 @@ fn rest_width(page: &Page, first: usize) -> usize {
 
 /// Whether two paths say the same of different addresses.
 fn folds(a: &Told<'_>, b: &Told<'_>) -> bool {
-    let key = |told: &Told<'_>| (told.trace.path.origin, told.trace.path.address, told.trace.path.port, told.trace.state);
+    let key =
+        |told: &Told<'_>| (told.trace.path.origin, told.trace.path.address, told.trace.path.port, told.trace.state);
     key(a) == key(b) && a.trace.path.protocol == b.trace.path.protocol && a.effect == b.effect
 }
 
 fn folded_place(page: &Page, clients: words::Clients<'_>, trace: &Trace, count: usize) -> String {
-    let client = if trace.path.origin == Origin::Pod { format!("pods on {}", trace.path.node) } else { clients.name(&trace.path) };
+    let client = if trace.path.origin == Origin::Pod {
+        format!("pods on {}", trace.path.node)
+    } else {
+        clients.name(&trace.path)
+    };
     let addresses = match trace.path.address {
         AddressKind::NodePort => "node addresses",
         AddressKind::ClusterIp => "cluster IPs",
@@ -269,7 +289,9 @@ fn effect(page: &Page, trace: &Trace, above: Option<&Trace>, spelled: Option<&Tr
     let main = spelled.and_then(hops::main_dump);
     let before = above.map_or(Masquerade::None, masquerade);
     match masqueraded {
-        Masquerade::All if before != Masquerade::All => text.push_str(&format!(", masqueraded{}", marked_at(trace, main))),
+        Masquerade::All if before != Masquerade::All => {
+            text.push_str(&format!(", masqueraded{}", marked_at(trace, main)))
+        }
         Masquerade::Some => text.push_str(&some_masqueraded(trace, main)),
         Masquerade::None if above.is_some() && before != Masquerade::None => text.push_str(", source kept"),
         Masquerade::All | Masquerade::None => {}

@@ -78,13 +78,19 @@ fn flush(page: &mut Page, paragraph: &mut Vec<&str>) {
 pub fn columns<const N: usize>(rows: &[[String; N]], style: Style) -> String {
     let mut page = Page::new(style);
     let mut widths: Vec<usize> = (0..N)
-        .map(|at| rows.iter().filter_map(|row| row.get(at)).map(|cell| text::columns(&page.safe(cell))).max().unwrap_or(1))
+        .map(|at| {
+            rows.iter().filter_map(|row| row.get(at)).map(|cell| text::columns(&page.safe(cell))).max().unwrap_or(1)
+        })
         .collect();
     let used: usize = widths.iter().take(N.saturating_sub(1)).map(|width| width + 2).sum();
     if let Some(last) = widths.last_mut() {
         *last = page.width().saturating_sub(used).clamp(10, 200);
     }
-    let columns: Vec<Column> = widths.iter().enumerate().map(|(at, width)| Column::of(if at + 1 < N { width + 1 } else { width - 1 })).collect();
+    let columns: Vec<Column> = widths
+        .iter()
+        .enumerate()
+        .map(|(at, width)| Column::of(if at + 1 < N { width + 1 } else { width - 1 }))
+        .collect();
     let rows: Vec<Row> = rows.iter().map(|row| Row { mark: Mark::Plain, cells: row.to_vec() }).collect();
     page.table(0, Marks::Left, &columns, &rows);
     page.finish()
@@ -98,9 +104,17 @@ mod tests {
 
     #[test]
     fn markdown_for_a_terminal() {
-        let text = render("a-code (ST1)", "error", "# a-code\n\nOne\ntwo.\n\n## Next\n\n- first\n  more\n- second\n\n```\nkubectl   get x\n```\nend", Style::default());
+        let text = render(
+            "a-code (ST1)",
+            "error",
+            "# a-code\n\nOne\ntwo.\n\n## Next\n\n- first\n  more\n- second\n\n```\nkubectl   get x\n```\nend",
+            Style::default(),
+        );
         colored::control::set_override(false);
-        assert_eq!(text.replace("\u{1b}[1m", "").replace("\u{1b}[0m", ""), "a-code (ST1)  error\n\nOne two.\n\nNext\n\n- first more\n- second\n\n    kubectl   get x\nend\n");
+        assert_eq!(
+            text.replace("\u{1b}[1m", "").replace("\u{1b}[0m", ""),
+            "a-code (ST1)  error\n\nOne two.\n\nNext\n\n- first more\n- second\n\n    kubectl   get x\nend\n"
+        );
     }
 
     #[test]
@@ -108,7 +122,10 @@ mod tests {
         for code in Code::ALL {
             let drawn = render(code.as_str(), "", code.explanation(), Style::default());
             for line in drawn.lines().filter(|line| !line.contains('\u{1b}')) {
-                assert!(text::columns(line) <= 80 || line.starts_with("    ") || line.starts_with('|'), "{code}: {line}");
+                assert!(
+                    text::columns(line) <= 80 || line.starts_with("    ") || line.starts_with('|'),
+                    "{code}: {line}"
+                );
             }
         }
     }

@@ -49,7 +49,14 @@ fn way(number: usize, of: usize, to: &str) -> Outcome {
             hop("prerouting", "KUBE-SERVICES", "jump KUBE-SVC-CDGGSHYLABCDEFGH", "this is default/web:http", 60),
             choice,
             hop("prerouting", &sep, &format!("dnat to {to}"), "", 80 + u32::try_from(number).unwrap()),
-            Hop { table: String::new(), chain: String::new(), rule: None, dump: None, line: None, ..hop("routing", "", &format!("to {to} by veth{number}"), "", 0) },
+            Hop {
+                table: String::new(),
+                chain: String::new(),
+                rule: None,
+                dump: None,
+                line: None,
+                ..hop("routing", "", &format!("to {to} by veth{number}"), "", 0)
+            },
             hop("forward", "FORWARD", "jump KUBE-FORWARD", "", 20),
             hop("forward", "FORWARD", "policy ACCEPT", "nothing matches, policy ACCEPT", 27),
             hop("postrouting", "KUBE-POSTROUTING", "return", "not marked: no masquerade", 50),
@@ -84,7 +91,13 @@ fn masqueraded(mut outcome: Outcome) -> Outcome {
     outcome.masqueraded = true;
     outcome.source = None;
     let mark = [
-        hop("prerouting", "KUBE-SVC-CDGGSHYLABCDEFGH", "jump KUBE-MARK-MASQ", "not from a pod: will be masqueraded", 59),
+        hop(
+            "prerouting",
+            "KUBE-SVC-CDGGSHYLABCDEFGH",
+            "jump KUBE-MARK-MASQ",
+            "not from a pod: will be masqueraded",
+            59,
+        ),
         hop("prerouting", "KUBE-MARK-MASQ", "mark 0x4000", "", 48),
     ];
     outcome.hops.splice(2..2, mark);
@@ -122,12 +135,24 @@ pub(crate) fn healthy(count: usize) -> Report {
             name: "web".into(),
             kind: "NodePort".into(),
             cluster_ips: vec![to.into()],
-            ports: vec![PortSummary { name: "http".into(), node_port: Some(30080), port: 80, target: "8080".into(), protocol: "TCP".into() }],
+            ports: vec![PortSummary {
+                name: "http".into(),
+                node_port: Some(30080),
+                port: 80,
+                target: "8080".into(),
+                protocol: "TCP".into(),
+            }],
             selector: Some("app=web".into()),
             endpoints: endpoints.clone(),
             ..ServiceSummary::default()
         }),
-        nodes: vec![NodeSummary { name: "node-a".into(), dataplane: "kube-proxy iptables (nft backend)".into(), kubernetes: Some("v1.34.4".into()), read: true, ..NodeSummary::default() }],
+        nodes: vec![NodeSummary {
+            name: "node-a".into(),
+            dataplane: "kube-proxy iptables (nft backend)".into(),
+            kubernetes: Some("v1.34.4".into()),
+            read: true,
+            ..NodeSummary::default()
+        }],
         traces: vec![
             trace("node-a", Origin::Pod, "10.244.1.7", to, ways()),
             trace("node-a", Origin::Node, "192.0.2.10", to, ways().into_iter().map(masqueraded).collect()),
@@ -153,8 +178,16 @@ pub(crate) fn stale() -> Report {
     }
     let mut other = healthy(3).traces;
     report.traces.append(&mut other);
-    report.nodes.push(NodeSummary { name: "node-b".into(), dataplane: "kube-proxy iptables (nft backend)".into(), read: true, ..NodeSummary::default() });
-    let mut finding = Finding::new(Code::DnatTargetMismatch, "node-b sends a third of new connections to 10.244.9.99:8080, which is not an endpoint of default/web");
+    report.nodes.push(NodeSummary {
+        name: "node-b".into(),
+        dataplane: "kube-proxy iptables (nft backend)".into(),
+        read: true,
+        ..NodeSummary::default()
+    });
+    let mut finding = Finding::new(
+        Code::DnatTargetMismatch,
+        "node-b sends a third of new connections to 10.244.9.99:8080, which is not an endpoint of default/web",
+    );
     finding.confidence = Confidence::Likely;
     finding.node = Some("node-b".into());
     finding.object = Some(ObjectRef::new("Service", "default", "web"));
@@ -179,7 +212,9 @@ pub(crate) fn v6() -> Report {
         trace.path.protocol = "udp".into();
         for (at, outcome) in trace.outcomes.iter_mut().enumerate() {
             outcome.destination = Some(format!("[fd00:244:0:1:aaaa:bbbb:cccc:{at}]:5353"));
-            outcome.destination_is = Some("kube-system/coredns-668d6bf9bc-abcde on worker-node-with-a-long-name-0001.example.internal".into());
+            outcome.destination_is = Some(
+                "kube-system/coredns-668d6bf9bc-abcde on worker-node-with-a-long-name-0001.example.internal".into(),
+            );
         }
     }
     report
@@ -270,7 +305,14 @@ pub(crate) fn hostile() -> Report {
     gap.lost = Some(evil());
     gap.help = Some(evil());
     report.gaps.push(gap);
-    report.issues.push(Issue { code: Code::LayoutUnknown, node: evil(), dump: evil(), line: 1, message: evil(), text: evil() });
+    report.issues.push(Issue {
+        code: Code::LayoutUnknown,
+        node: evil(),
+        dump: evil(),
+        line: 1,
+        message: evil(),
+        text: evil(),
+    });
     report.assumed.push(evil());
     report.notes.push(evil());
     report.not_checked.push(evil());
@@ -297,7 +339,12 @@ pub(crate) fn undecided() -> Report {
     let trace = &mut report.traces[0];
     trace.state = PathState::Undecided;
     let mut dropped = trace.outcomes[0].clone();
-    let rule = Evidence::Line { node: "node-a".into(), dump: "iptables-save".into(), line: 24, text: "-A FORWARD -m bpf --object-pinned /sys/fs/bpf/x -j DROP".into() };
+    let rule = Evidence::Line {
+        node: "node-a".into(),
+        dump: "iptables-save".into(),
+        line: 24,
+        text: "-A FORWARD -m bpf --object-pinned /sys/fs/bpf/x -j DROP".into(),
+    };
     dropped.hops.truncate(5);
     dropped.hops.push(hop("forward", "FORWARD", "drop", "", 24));
     dropped.disposition = Disposition::Dropped;

@@ -86,7 +86,12 @@ struct V1Query<'r> {
 
 impl<'r> From<&'r QueryEcho> for V1Query<'r> {
     fn from(query: &'r QueryEcho) -> Self {
-        Self { command: &query.command, target: &query.target, from: query.from.as_deref(), namespace: &query.namespace }
+        Self {
+            command: &query.command,
+            target: &query.target,
+            from: query.from.as_deref(),
+            namespace: &query.namespace,
+        }
     }
 }
 
@@ -138,7 +143,13 @@ struct V1Port<'r> {
 
 impl<'r> From<&'r PortSummary> for V1Port<'r> {
     fn from(port: &'r PortSummary) -> Self {
-        Self { name: &port.name, node_port: port.node_port, port: port.port, target: &port.target, protocol: &port.protocol }
+        Self {
+            name: &port.name,
+            node_port: port.node_port,
+            port: port.port,
+            target: &port.target,
+            protocol: &port.protocol,
+        }
     }
 }
 

@@ -81,7 +81,9 @@ impl<'r> Parted<'r> {
 /// Whether two ends are the same but for where the route leads.
 fn alike(a: &[Hop], b: &[Hop]) -> bool {
     a.len() == b.len()
-        && a.iter().zip(b).all(|(a, b)| if a.table.is_empty() && b.table.is_empty() { a.hook == b.hook } else { a == b })
+        && a.iter()
+            .zip(b)
+            .all(|(a, b)| if a.table.is_empty() && b.table.is_empty() { a.hook == b.hook } else { a == b })
 }
 
 /// A rule that rewrites the destination.

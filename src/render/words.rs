@@ -9,7 +9,11 @@ pub(super) fn percent(ppm: u32) -> String {
         1..500 => "<0.1 %".into(),
         _ => {
             let tenths = (ppm + 500) / 1000;
-            if tenths.is_multiple_of(10) { format!("{} %", tenths / 10) } else { format!("{}.{} %", tenths / 10, tenths % 10) }
+            if tenths.is_multiple_of(10) {
+                format!("{} %", tenths / 10)
+            } else {
+                format!("{}.{} %", tenths / 10, tenths % 10)
+            }
         }
     }
 }
@@ -68,7 +72,8 @@ pub(super) struct Clients<'r> {
 impl<'r> Clients<'r> {
     /// Those of this report.
     pub(super) fn of(report: &'r Report) -> Self {
-        let namespace = report.service.as_ref().map_or(report.query.namespace.as_str(), |service| service.namespace.as_str());
+        let namespace =
+            report.service.as_ref().map_or(report.query.namespace.as_str(), |service| service.namespace.as_str());
         let given = report.query.from.as_deref().and_then(|from| from.parse().ok());
         Self { namespace, traces: &report.traces, given }
     }
@@ -80,7 +85,9 @@ impl<'r> Clients<'r> {
             (Some(pod), Origin::Pod) => format!("pod {}", self.short(pod)),
             (None, Origin::Pod) if self.is_one_of_several(path) => format!("pod {}", path.from),
             (None, Origin::Pod) => format!("a pod on {}", path.node),
-            (_, Origin::Node) if self.is_one_of_several(path) => format!("{} ({})", on_nodes(&[&path.node], 1), path.from),
+            (_, Origin::Node) if self.is_one_of_several(path) => {
+                format!("{} ({})", on_nodes(&[&path.node], 1), path.from)
+            }
             (_, Origin::Node) => on_nodes(&[&path.node], 1),
             (_, Origin::External) if self.is_one_of_several(path) => format!("outside ({})", path.from),
             (_, Origin::External) => "outside".into(),

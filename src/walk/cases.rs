@@ -16,7 +16,8 @@ const ROUTES: &str = r#"[{"dst":"default","gateway":"192.168.50.1","dev":"eth0"}
 {"type":"local","dst":"127.0.0.0/8","dev":"lo","table":"local","scope":"host"},
 {"type":"local","dst":"192.168.50.11","dev":"eth0","table":"local","scope":"host","prefsrc":"192.168.50.11"},
 {"type":"local","dst":"10.244.1.1","dev":"cni0","table":"local","scope":"host","prefsrc":"10.244.1.1"}]"#;
-const SWITCHES: &str = "net.ipv4.ip_forward = 1\nnet.ipv4.conf.all.route_localnet = 1\nnet.ipv4.conf.all.rp_filter = 0\n";
+const SWITCHES: &str =
+    "net.ipv4.ip_forward = 1\nnet.ipv4.conf.all.route_localnet = 1\nnet.ipv4.conf.all.rp_filter = 0\n";
 
 /// A whole dump around the lines of single tables.
 fn dump(tables: &[(&str, &str)]) -> String {
@@ -76,7 +77,11 @@ fn words(outcome: &Outcome<'_>) -> String {
     };
     let end = match outcome.disposition {
         Disposition::Delivered | Disposition::Local | Disposition::Untouched => {
-            let source = if outcome.masqueraded { outcome.source.map_or(" as ?".into(), |ip| format!(" as {ip}")) } else { String::new() };
+            let source = if outcome.masqueraded {
+                outcome.source.map_or(" as ?".into(), |ip| format!(" as {ip}"))
+            } else {
+                String::new()
+            };
             format!("{} {}{source}", outcome.disposition.as_str(), outcome.destination)
         }
         other => other.as_str().to_owned(),
@@ -113,11 +118,12 @@ fn chosen_by_chance() {
         -A SVC -m statistic --mode random --probability 0.33332999982 -j DNAT --to-destination 10.244.1.5:8080
         -A SVC -p tcp -m statistic --mode random --probability 0.50000000000 -j DNAT --to-destination 10.244.2.5:8080
         -A SVC -p tcp -j DNAT --to-destination 10.244.3.5:8080";
-    case(&[("nat", nat)], POD, VIP, &[
-        "33.3 % delivered 10.244.1.5:8080",
-        "33.3 % delivered 10.244.2.5:8080",
-        "33.3 % delivered 10.244.3.5:8080",
-    ]);
+    case(
+        &[("nat", nat)],
+        POD,
+        VIP,
+        &["33.3 % delivered 10.244.1.5:8080", "33.3 % delivered 10.244.2.5:8080", "33.3 % delivered 10.244.3.5:8080"],
+    );
     case(&[("nat", nat)], POD, "10.96.0.1:81", &["untouched 10.96.0.1:81"]);
     case(&[("nat", nat)], NODE, VIP, &["untouched 10.96.0.1:80"]);
     let negated = "-A PREROUTING -m statistic --mode random ! --probability 0.25 -j DNAT --to-destination 10.244.1.5";
@@ -187,7 +193,12 @@ fn the_filter_sees_the_new_destination() {
     case(&[nat, ("filter", "-A FORWARD -d 10.96.0.1/32 -j DROP")], POD, VIP, &["delivered 10.244.2.5:8080"]);
     case(&[nat, ("filter", "-A FORWARD -d 10.244.2.5/32 -p tcp -m tcp --dport 8080 -j DROP")], POD, VIP, &["dropped"]);
     case(&[nat, ("filter", "-A FORWARD -m conntrack --ctstate DNAT -j DROP")], POD, VIP, &["dropped"]);
-    case(&[nat, ("filter", "-A FORWARD -m conntrack ! --ctstate RELATED,ESTABLISHED,DNAT -j DROP")], POD, VIP, &["delivered 10.244.2.5:8080"]);
+    case(
+        &[nat, ("filter", "-A FORWARD -m conntrack ! --ctstate RELATED,ESTABLISHED,DNAT -j DROP")],
+        POD,
+        VIP,
+        &["delivered 10.244.2.5:8080"],
+    );
     case(&[nat, ("filter", "-A FORWARD -m conntrack --ctorigdst 10.96.0.1/32 -j DROP")], POD, VIP, &["dropped"]);
     case(&[nat, ("filter", "-A FORWARD -o cni0 -j DROP")], POD, VIP, &["delivered 10.244.2.5:8080"]);
     case(&[nat, ("filter", "-A FORWARD ! -o cni0 -j DROP")], POD, VIP, &["dropped"]);
@@ -200,7 +211,12 @@ fn not_tracked_is_not_translated() {
     case(&[raw, nat], POD, VIP, &["untouched 10.96.0.1:80"]);
     case(&[raw, ("filter", "-A FORWARD -m conntrack --ctstate UNTRACKED -j DROP")], POD, VIP, &["dropped"]);
     // A test of a connection never holds without one, also not the other way round.
-    case(&[raw, ("filter", "-A FORWARD -m conntrack ! --ctorigdst 9.9.9.9/32 -j DROP")], POD, VIP, &["untouched 10.96.0.1:80"]);
+    case(
+        &[raw, ("filter", "-A FORWARD -m conntrack ! --ctorigdst 9.9.9.9/32 -j DROP")],
+        POD,
+        VIP,
+        &["untouched 10.96.0.1:80"],
+    );
 }
 
 #[test]
@@ -222,14 +238,24 @@ fn redirects_ranges_and_maps() {
     case(&[("nat", "-A PREROUTING -p tcp -j REDIRECT --to-ports 3128")], POD, VIP, &["local 10.244.1.1:3128"]);
     case(&[("nat", "-A OUTPUT -p tcp -j REDIRECT --to-ports 3128")], NODE, VIP, &["local 127.0.0.1:3128"]);
     let range = "-A PREROUTING -j DNAT --to-destination 10.0.0.1-10.0.0.4";
-    case(&[("nat", range)], POD, VIP, &[
-        "25.0 % delivered 10.0.0.1:80",
-        "25.0 % delivered 10.0.0.2:80",
-        "25.0 % delivered 10.0.0.3:80",
-        "25.0 % delivered 10.0.0.4:80",
-    ]);
+    case(
+        &[("nat", range)],
+        POD,
+        VIP,
+        &[
+            "25.0 % delivered 10.0.0.1:80",
+            "25.0 % delivered 10.0.0.2:80",
+            "25.0 % delivered 10.0.0.3:80",
+            "25.0 % delivered 10.0.0.4:80",
+        ],
+    );
     case(&[("nat", "-A PREROUTING -j NETMAP --to 10.9.0.0/16")], POD, "10.96.3.4:80", &["delivered 10.9.3.4:80"]);
-    case(&[("nat", "-A POSTROUTING -j SNAT --to-source 192.168.50.99")], POD, VIP, &["untouched 10.96.0.1:80 as 192.168.50.99"]);
+    case(
+        &[("nat", "-A POSTROUTING -j SNAT --to-source 192.168.50.99")],
+        POD,
+        VIP,
+        &["untouched 10.96.0.1:80 as 192.168.50.99"],
+    );
 }
 
 #[test]
@@ -237,17 +263,23 @@ fn a_rule_that_is_not_understood_counts_only_where_it_decides() {
     let odd = "-m u32 --u32 0x0=0x0";
     case(&[("filter", &format!("-A FORWARD {odd} -j LOG"))], POD, VIP, &["untouched 10.96.0.1:80"]);
     case(&[("filter", &format!("-A FORWARD {odd} -j ACCEPT"))], POD, VIP, &["untouched 10.96.0.1:80"]);
-    case(&[("filter", &format!("-A FORWARD {odd} -j DROP"))], POD, VIP, &[
-        "indeterminate",
-        "[if line 6 matches] dropped",
-        "[if line 6 does not match] untouched 10.96.0.1:80",
-    ]);
+    case(
+        &[("filter", &format!("-A FORWARD {odd} -j DROP"))],
+        POD,
+        VIP,
+        &["indeterminate", "[if line 6 matches] dropped", "[if line 6 does not match] untouched 10.96.0.1:80"],
+    );
     case(&[("filter", &format!(":FORWARD DROP [0:0]\n-A FORWARD {odd} -j DROP"))], POD, VIP, &["dropped"]);
     case(&[("filter", &format!("-A FORWARD -p udp {odd} -j DROP"))], POD, VIP, &["untouched 10.96.0.1:80"]);
     case(&[("nat", "-A PREROUTING -j NFQUEUE --queue-num 1")], POD, VIP, &["indeterminate"]);
     case(&[("nat", "-A PREROUTING -j GONE")], POD, VIP, &["indeterminate"]);
     // A mark that nobody looks at does not matter.
-    case(&[("mangle", &format!("-A PREROUTING {odd} -j MARK --set-xmark 0x1/0x1"))], POD, VIP, &["untouched 10.96.0.1:80"]);
+    case(
+        &[("mangle", &format!("-A PREROUTING {odd} -j MARK --set-xmark 0x1/0x1"))],
+        POD,
+        VIP,
+        &["untouched 10.96.0.1:80"],
+    );
 }
 
 #[test]
@@ -255,31 +287,45 @@ fn state_gives_conditions_and_no_shares() {
     let recent = "
         -A PREROUTING -m recent --rcheck --seconds 10800 --reap --name A --mask 255.255.255.255 --rsource -j DNAT --to-destination 10.0.0.1
         -A PREROUTING -m recent --set --name B --mask 255.255.255.255 --rsource -j DNAT --to-destination 10.0.0.2";
-    case(&[("nat", recent)], POD, VIP, &[
-        "[when this client was entered in A in the last 10800 s] delivered 10.0.0.1:80",
-        "delivered 10.0.0.2:80",
-    ]);
-    case(&[("filter", "-A FORWARD -m limit --limit 5/sec -j ACCEPT\n-A FORWARD -j DROP")], POD, VIP, &[
-        "untouched 10.96.0.1:80",
-        "[when the rate of 5/sec is used up] dropped",
-    ]);
+    case(
+        &[("nat", recent)],
+        POD,
+        VIP,
+        &["[when this client was entered in A in the last 10800 s] delivered 10.0.0.1:80", "delivered 10.0.0.2:80"],
+    );
+    case(
+        &[("filter", "-A FORWARD -m limit --limit 5/sec -j ACCEPT\n-A FORWARD -j DROP")],
+        POD,
+        VIP,
+        &["untouched 10.96.0.1:80", "[when the rate of 5/sec is used up] dropped"],
+    );
 }
 
 #[test]
 fn switches_of_the_kernel() {
-    let rules = dump(&[("nat", "-A OUTPUT -d 127.0.0.1/32 -p tcp -m tcp --dport 30080 -j DNAT --to-destination 10.244.1.5:80")]);
+    let rules = dump(&[(
+        "nat",
+        "-A OUTPUT -d 127.0.0.1/32 -p tcp -m tcp --dport 30080 -j DNAT --to-destination 10.244.1.5:80",
+    )]);
     for (switch, expected) in [("1", "delivered 10.244.1.5:80"), ("0", "unroutable")] {
         let mut dumps = node(rules.clone(), Completeness::Whole);
         let sysctl = format!("net.ipv4.ip_forward = 1\nnet.ipv4.conf.all.route_localnet = {switch}\n");
         dumps.dumps.get_mut("sysctl").unwrap().text = sysctl;
         let plane = Plane::new("n", &dumps, &[]);
-        assert_eq!(walk(&plane, &packet("127.0.0.1", "127.0.0.1:30080")).iter().map(words).collect::<Vec<_>>(), [expected], "{switch}");
+        assert_eq!(
+            walk(&plane, &packet("127.0.0.1", "127.0.0.1:30080")).iter().map(words).collect::<Vec<_>>(),
+            [expected],
+            "{switch}"
+        );
     }
     let mut dumps = node(dump(&[]), Completeness::Whole);
     dumps.dumps.get_mut("sysctl").unwrap().text = "net.ipv4.ip_forward = 0\n".into();
     let plane = Plane::new("n", &dumps, &[]);
     assert_eq!(walk(&plane, &packet(POD, VIP)).iter().map(words).collect::<Vec<_>>(), ["unroutable"]);
-    assert_eq!(walk(&plane, &packet(POD, "192.168.50.11:22")).iter().map(words).collect::<Vec<_>>(), ["local 192.168.50.11:22"]);
+    assert_eq!(
+        walk(&plane, &packet(POD, "192.168.50.11:22")).iter().map(words).collect::<Vec<_>>(),
+        ["local 192.168.50.11:22"]
+    );
 }
 
 #[test]
@@ -292,7 +338,9 @@ fn what_is_cut_is_never_certain() {
     let lines = "-A KUBE-SERVICES -d 10.96.0.1/32 -p tcp -m tcp --dport 80 -j KUBE-SVC-X\n".to_owned();
     let dumps = node(lines, Completeness::Fragment);
     let plane = Plane::new("n", &dumps, &[]);
-    assert!(walk(&plane, &packet(POD, VIP)).iter().all(|o| o.disposition == Disposition::Indeterminate || o.when.is_some()));
+    assert!(
+        walk(&plane, &packet(POD, VIP)).iter().all(|o| o.disposition == Disposition::Indeterminate || o.when.is_some())
+    );
 }
 
 #[test]

@@ -191,15 +191,25 @@ impl<'snap> Walker<'_, 'snap> {
     ) -> Vec<Way<'snap>> {
         let Some(index) = place.table.index_of(name) else {
             state.hop_with(place.base.table, place.chain, Action::Unknown(name.into()), Some(rule.at), chance);
-            return vec![state.undecided(Dependency::Rule(rule.at, format!("chain {name} {}", Dependency::CHAIN_MISSING)))];
+            return vec![
+                state.undecided(Dependency::Rule(rule.at, format!("chain {name} {}", Dependency::CHAIN_MISSING))),
+            ];
         };
-        let declared = place.table.chains.get(index).is_some_and(|chain| chain.declared(place.table.dump).is_some() || !chain.is_empty());
+        let declared = place
+            .table
+            .chains
+            .get(index)
+            .is_some_and(|chain| chain.declared(place.table.dump).is_some() || !chain.is_empty());
         if !declared {
             state.hop_with(place.base.table, place.chain, Action::Unknown(name.into()), Some(rule.at), chance);
-            return vec![state.undecided(Dependency::Rule(rule.at, format!("chain {name} {}", Dependency::CHAIN_MISSING)))];
+            return vec![
+                state.undecided(Dependency::Rule(rule.at, format!("chain {name} {}", Dependency::CHAIN_MISSING))),
+            ];
         }
         if state.frames.len() > DEEP {
-            return vec![state.undecided(Dependency::Rule(rule.at, format!("more than {DEEP} chains lie inside each other")))];
+            return vec![
+                state.undecided(Dependency::Rule(rule.at, format!("more than {DEEP} chains lie inside each other"))),
+            ];
         }
         let looping = state.frames.iter().filter(|frame| frame.chain == index).count() > 1;
         let goto = matches!(action, Action::Goto(_));

@@ -98,4 +98,3 @@ fn common_hops(outcomes: &[Outcome<'_>]) -> usize {
         .min()
         .unwrap_or(first.hops.len())
 }
-

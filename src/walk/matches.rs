@@ -4,11 +4,11 @@
 use super::packet::Protocol;
 use super::state::{Iface, Made, State, Told};
 use crate::dataplane::hooks::Hook;
+use crate::dataplane::ipset::SetIface;
 use crate::dataplane::iptables::net::Ports;
 use crate::dataplane::iptables::rule::{
     CtStates, Direction, Limit, Match, Not, Physdev, RecentAction, Rpfilter, Rule, Side, Test,
 };
-use crate::dataplane::ipset::SetIface;
 use crate::dataplane::links::{self, AddrType, Ingress, RouteKey};
 use crate::dataplane::plane::Plane;
 use crate::dataplane::tri::Tri;
@@ -49,7 +49,10 @@ pub(super) enum Fresh {
 enum Answer {
     Known(bool),
     Chance(f64),
-    State { fresh: bool, otherwise: String },
+    State {
+        fresh: bool,
+        otherwise: String,
+    },
     Unknown(String),
     /// False whatever `!` says: a connection test on a packet without a connection.
     Never,
@@ -128,7 +131,10 @@ impl<'snap> State<'snap> {
                 RecentAction::Set => true.into(),
                 RecentAction::Check | RecentAction::Update | RecentAction::Remove => {
                     let seconds = recent.seconds.map_or(String::new(), |s| format!(" in the last {s} s"));
-                    Answer::State { fresh: false, otherwise: format!("this client was entered in {}{seconds}", recent.name) }
+                    Answer::State {
+                        fresh: false,
+                        otherwise: format!("this client was entered in {}{seconds}", recent.name),
+                    }
                 }
             },
             Test::Random(probability) => Answer::Chance(*probability),
@@ -248,7 +254,9 @@ impl<'snap> State<'snap> {
             Iface::Known(name) => links::Limit::To(name),
             Iface::Unknown => links::Limit::Unknown,
         };
-        tri(plane.links.addr_type(ip, types, limit), || format!("what kind of address {ip} is on this node is not known"))
+        tri(plane.links.addr_type(ip, types, limit), || {
+            format!("what kind of address {ip} is on this node is not known")
+        })
     }
 
     fn set(&self, name: &str, sides: &[Side], plane: &Plane<'snap>) -> Answer {
@@ -273,9 +281,7 @@ impl<'snap> State<'snap> {
     fn physdev(&self, physdev: &Physdev<'snap>, plane: &Plane<'snap>) -> Answer {
         let bridged_in = match self.iif {
             Iface::None => Tri::No,
-            Iface::Known(name) => {
-                plane.links.is_bridge(name).and(plane.sysctls.bridge_nf_call(self.family).into())
-            }
+            Iface::Known(name) => plane.links.is_bridge(name).and(plane.sysctls.bridge_nf_call(self.family).into()),
             Iface::Unknown => Tri::Unknown,
         };
         match physdev {

@@ -1,9 +1,9 @@
 //! One packet, every way it can go, over the node's own rules. Knows only `dataplane`.
 
+mod admission;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::format_push_string, reason = "tests")]
 mod cases;
-mod admission;
 mod chains;
 mod ends;
 mod matches;

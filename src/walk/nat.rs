@@ -175,7 +175,8 @@ fn listed(addresses: Option<(IpAddr, IpAddr)>, kept: IpAddr) -> Option<Vec<IpAdd
     match (first, last) {
         (IpAddr::V4(first), IpAddr::V4(last)) => {
             let (first, last) = (u32::from(first), u32::from(last));
-            (u128::from(last.checked_sub(first)?) < LISTED).then(|| (first..=last).map(|ip| IpAddr::V4(ip.into())).collect())
+            (u128::from(last.checked_sub(first)?) < LISTED)
+                .then(|| (first..=last).map(|ip| IpAddr::V4(ip.into())).collect())
         }
         (IpAddr::V6(first), IpAddr::V6(last)) => {
             let (first, last) = (u128::from(first), u128::from(last));

@@ -39,7 +39,9 @@ fn beside(plane: &Plane<'_>, packet: &Packet, outcomes: &[Outcome<'_>]) -> Vec<S
         Entry::Local => None,
     };
     // What is stopped or handed over here does not pass another interface.
-    let left = outcomes.iter().filter(|outcome| matches!(outcome.disposition, Disposition::Delivered | Disposition::Untouched));
+    let left = outcomes
+        .iter()
+        .filter(|outcome| matches!(outcome.disposition, Disposition::Delivered | Disposition::Untouched));
     let passed: Vec<_> = came.into_iter().chain(left.map(|outcome| outcome.interface)).collect();
     plane.signs().iter().filter(|sign| sign.concerns(&passed)).map(crate::dataplane::ebpf::Sign::words).collect()
 }
@@ -204,7 +206,8 @@ impl<'snap> Walker<'_, 'snap> {
             state.base += 1;
             return state.goes();
         };
-        let found = self.rules.rulesets.get(ruleset).and_then(|loaded| Some((loaded, loaded.ruleset.tables.get(table)?)));
+        let found =
+            self.rules.rulesets.get(ruleset).and_then(|loaded| Some((loaded, loaded.ruleset.tables.get(table)?)));
         match found {
             Some((loaded, table)) => self.in_chain(state, &base, loaded, table),
             None => Step::Ways(vec![state.undecided(Dependency::Fact("a table is missing".into()))]),

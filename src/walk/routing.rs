@@ -138,7 +138,11 @@ impl<'snap> Walker<'_, 'snap> {
         }
         state.routed_for = (state.dst, state.mark);
         // A loopback source may leave by another interface only with route_localnet (__mkroute_output).
-        if state.src_told == Told::Yes && state.src.is_loopback() && state.src.is_ipv4() && state.route_oif != Iface::Known("lo") {
+        if state.src_told == Told::Yes
+            && state.src.is_loopback()
+            && state.src.is_ipv4()
+            && state.route_oif != Iface::Known("lo")
+        {
             match self.plane.sysctls.route_localnet(state.route_oif.name()) {
                 Tri::Yes => {}
                 Tri::No => return unroutable(&state, Reason::Sysctl("net.ipv4.conf.all.route_localnet = 0".into())),
@@ -199,4 +203,3 @@ fn input(mut state: State<'_>) -> Vec<Way<'_>> {
 fn unroutable<'snap>(state: &State<'snap>, reason: Reason<'snap>) -> Vec<Way<'snap>> {
     vec![Way::Ends(Box::new(finish(state, Disposition::Unroutable, Some(reason), Vec::new())))]
 }
-

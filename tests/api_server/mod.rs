@@ -107,8 +107,10 @@ async fn serve(mut stream: TcpStream, table: Arc<Table>, seen: Arc<Mutex<Vec<Req
     let text = String::from_utf8_lossy(data.get(..head).unwrap()).into_owned();
     let mut lines = text.lines();
     let first: Vec<&str> = lines.next().unwrap().split(' ').collect();
-    let headers: Vec<(String, String)> =
-        lines.filter_map(|line| line.split_once(": ")).map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned())).collect();
+    let headers: Vec<(String, String)> = lines
+        .filter_map(|line| line.split_once(": "))
+        .map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned()))
+        .collect();
     let header = |name: &str| headers.iter().find(|(other, _)| other == name).map(|(_, value)| value.clone());
     let length: usize = header("content-length").and_then(|value| value.parse().ok()).unwrap_or(0);
     let mut body = data.get(head + 4..).unwrap().to_vec();
@@ -138,7 +140,10 @@ async fn serve(mut stream: TcpStream, table: Arc<Table>, seen: Arc<Mutex<Vec<Req
 
 async fn answer(mut stream: TcpStream, code: u16, value: &Value) {
     let body = value.to_string();
-    let head = format!("HTTP/1.1 {code} X\r\ncontent-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", body.len());
+    let head = format!(
+        "HTTP/1.1 {code} X\r\ncontent-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
+        body.len()
+    );
     let _ = stream.write_all(format!("{head}{body}").as_bytes()).await;
     let _ = stream.shutdown().await;
 }
@@ -163,11 +168,16 @@ async fn run(mut stream: TcpStream, request: &Request, exec: Exec) {
             drop(socket);
         }
         Exec::Dump(name, text) => {
-            let framed = format!("\n{word} begin {name} x\n{text}\n{word} status {name} 1.00 1.01\n\n0\n{word} version {name}\nv1\n{word} end {name}\n\n{word} done\n");
+            let framed = format!(
+                "\n{word} begin {name} x\n{text}\n{word} status {name} 1.00 1.01\n\n0\n{word} version {name}\nv1\n{word} end {name}\n\n{word} done\n"
+            );
             for piece in framed.as_bytes().chunks(1000) {
                 socket.send(out(String::from_utf8_lossy(piece).into_owned())).await.unwrap();
             }
-            socket.send(Message::Binary([b"\x03".as_slice(), br#"{"metadata":{},"status":"Success"}"#].concat().into())).await.unwrap();
+            socket
+                .send(Message::Binary([b"\x03".as_slice(), br#"{"metadata":{},"status":"Success"}"#].concat().into()))
+                .await
+                .unwrap();
             let _ = socket.close(None).await;
         }
     }
@@ -180,7 +190,16 @@ pub(crate) fn status(code: u16, reason: &str, message: &str) -> Value {
 
 /// The authorizer's refusal.
 pub(crate) fn forbidden(what: &str) -> Reply {
-    Reply::Json(403, status(403, "Forbidden", &format!("{what} is forbidden: User \"x\" cannot get resource \"{what}\" in API group \"\" at the cluster scope")))
+    Reply::Json(
+        403,
+        status(
+            403,
+            "Forbidden",
+            &format!(
+                "{what} is forbidden: User \"x\" cannot get resource \"{what}\" in API group \"\" at the cluster scope"
+            ),
+        ),
+    )
 }
 
 /// A list.

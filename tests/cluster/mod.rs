@@ -53,7 +53,8 @@ impl Cluster {
         match Self::connect(turn) {
             Ok(cluster) => Some(cluster),
             Err(why) => {
-                let required = std::env::var("SVC_TRACE_REQUIRE").is_ok_and(|list| list.split(',').any(|layer| layer == "cluster"));
+                let required = std::env::var("SVC_TRACE_REQUIRE")
+                    .is_ok_and(|list| list.split(',').any(|layer| layer == "cluster"));
                 assert!(!required, "SVC_TRACE_REQUIRE asks for a cluster: {why}");
                 let _ = writeln!(std::io::stderr(), "skipped {test}: {why}");
                 None
@@ -80,7 +81,10 @@ impl Cluster {
     /// The folder of the cluster's scripts, if this is that cluster.
     pub(crate) fn scripts(&self, test: &str) -> Option<PathBuf> {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/cluster");
-        let ours = self.nodes().iter().all(|node| node.metadata.labels.as_ref().is_some_and(|labels| labels.contains_key("kubelab/proxy")));
+        let ours = self
+            .nodes()
+            .iter()
+            .all(|node| node.metadata.labels.as_ref().is_some_and(|labels| labels.contains_key("kubelab/proxy")));
         if folder.join("fault").exists() && ours {
             return Some(folder);
         }

@@ -90,7 +90,8 @@ impl DumpChange {
     pub(crate) fn apply(&self, scenario: &str, files: &mut Files) {
         let file = format!("nodes/{}", self.file);
         if let Some(from) = &self.copy {
-            let from = files.get(&format!("nodes/{from}")).unwrap_or_else(|| panic!("{scenario}: there is no {from}")).clone();
+            let from =
+                files.get(&format!("nodes/{from}")).unwrap_or_else(|| panic!("{scenario}: there is no {from}")).clone();
             files.insert(file, from);
             return;
         }
@@ -98,10 +99,17 @@ impl DumpChange {
         if self.remove {
             assert!(files.remove(&file).is_some(), "{scenario}: there is no {file}");
         } else {
-            let text = before.clone().or_else(|| self.text.clone()).unwrap_or_else(|| panic!("{scenario}: there is no {file}"));
+            let text = before
+                .clone()
+                .or_else(|| self.text.clone())
+                .unwrap_or_else(|| panic!("{scenario}: there is no {file}"));
             files.insert(file, self.text_of(&text).into_bytes());
         }
-        self.command(files, before.as_deref() != files.get(&format!("nodes/{}", self.file)).and_then(|b| std::str::from_utf8(b).ok()), scenario);
+        self.command(
+            files,
+            before.as_deref() != files.get(&format!("nodes/{}", self.file)).and_then(|b| std::str::from_utf8(b).ok()),
+            scenario,
+        );
     }
 
     fn text_of(&self, text: &str) -> String {
@@ -147,7 +155,8 @@ impl DumpChange {
         let said = self.exit.is_some() || self.stderr.is_some();
         assert!(changed || said, "{scenario}: a change of {} changes nothing", self.file);
         let commands = format!("nodes/{folder}/commands.json");
-        let mut rows: Vec<Value> = files.get(&commands).map(|bytes| serde_json::from_slice(bytes).unwrap()).unwrap_or_default();
+        let mut rows: Vec<Value> =
+            files.get(&commands).map(|bytes| serde_json::from_slice(bytes).unwrap()).unwrap_or_default();
         if said && !rows.iter().any(|row| row["dump"] == dump) {
             rows.push(serde_json::json!({"dump": dump}));
         }
@@ -172,7 +181,8 @@ impl ObjectChange {
     /// # Panics
     /// If nothing changes.
     pub(crate) fn apply(&self, scenario: &str, files: &mut Files) {
-        let file = if self.list.contains('/') { format!("{}.json", self.list) } else { format!("objects/{}.json", self.list) };
+        let file =
+            if self.list.contains('/') { format!("{}.json", self.list) } else { format!("objects/{}.json", self.list) };
         if self.remove_list {
             assert!(files.remove(&file).is_some(), "{scenario}: there is no {file}");
             return;
@@ -211,7 +221,9 @@ impl ObjectChange {
             return false;
         }
         let name = item["metadata"]["name"].as_str().unwrap_or_default();
-        let full = item["metadata"]["namespace"].as_str().map_or_else(|| name.to_owned(), |namespace| format!("{namespace}/{name}"));
+        let full = item["metadata"]["namespace"]
+            .as_str()
+            .map_or_else(|| name.to_owned(), |namespace| format!("{namespace}/{name}"));
         self.name.as_ref().is_none_or(|wanted| *wanted == full)
     }
 }

@@ -31,7 +31,9 @@ pub(crate) fn short(report: &Report) -> String {
 /// A document without the hops.
 pub(crate) fn without_hops(document: &str) -> String {
     let mut value: Value = serde_json::from_str(document).unwrap();
-    for outcome in value["traces"].as_array_mut().unwrap().iter_mut().flat_map(|trace| trace["outcomes"].as_array_mut().unwrap()) {
+    for outcome in
+        value["traces"].as_array_mut().unwrap().iter_mut().flat_map(|trace| trace["outcomes"].as_array_mut().unwrap())
+    {
         outcome.as_object_mut().unwrap().remove("hops");
     }
     let mut out = String::new();
@@ -43,7 +45,12 @@ pub(crate) fn without_hops(document: &str) -> String {
 /// `prerouting nat KUBE-SERVICES (iptables-save:41) jump KUBE-SVC-… : what it means`
 fn hop_text(hop: &Value) -> String {
     let text = |key: &str| hop[key].as_str().unwrap_or_default();
-    let mut out = [text("hook"), text("table"), text("chain")].iter().filter(|part| !part.is_empty()).copied().collect::<Vec<_>>().join(" ");
+    let mut out = [text("hook"), text("table"), text("chain")]
+        .iter()
+        .filter(|part| !part.is_empty())
+        .copied()
+        .collect::<Vec<_>>()
+        .join(" ");
     if let Some(line) = hop["line"].as_u64() {
         write!(out, " ({}:{line})", text("dump")).unwrap();
     }
@@ -60,7 +67,11 @@ fn hop_text(hop: &Value) -> String {
 fn without_nothing(value: Value) -> Value {
     let nothing = |value: &Value| value.is_null() || value.as_array().is_some_and(Vec::is_empty);
     match value {
-        Value::Object(fields) => fields.into_iter().filter(|(_, value)| !nothing(value)).map(|(key, value)| (key, without_nothing(value))).collect(),
+        Value::Object(fields) => fields
+            .into_iter()
+            .filter(|(_, value)| !nothing(value))
+            .map(|(key, value)| (key, without_nothing(value)))
+            .collect(),
         Value::Array(values) => values.into_iter().map(without_nothing).collect(),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value,
     }

@@ -45,7 +45,12 @@ impl Expect {
     pub(crate) fn codes(&self) -> BTreeSet<String> {
         let finding = |line: &String| line.split(['[', ']']).nth(1).unwrap_or_default().to_owned();
         let first = |line: &String| line.split(' ').next().unwrap_or_default().to_owned();
-        self.findings.iter().map(finding).chain(self.gaps.iter().map(first)).chain(self.issues.iter().map(first)).collect()
+        self.findings
+            .iter()
+            .map(finding)
+            .chain(self.gaps.iter().map(first))
+            .chain(self.issues.iter().map(first))
+            .collect()
     }
 
     /// Whether nobody wrote down yet what the answer must say.
@@ -61,7 +66,12 @@ impl Expect {
             (Err(error), None) => panic!("{name}: {error}"),
         };
         let said = Said::of(report);
-        let wanted = Said { verdict: self.verdict.clone(), findings: sorted(&self.findings), gaps: sorted(&self.gaps), issues: sorted(&self.issues) };
+        let wanted = Said {
+            verdict: self.verdict.clone(),
+            findings: sorted(&self.findings),
+            gaps: sorted(&self.gaps),
+            issues: sorted(&self.issues),
+        };
         assert!(said == wanted, "{name}: the answer says\n{}\nand must say\n{}", said.toml(), wanted.toml());
         for path in &self.path {
             path.check(name, report);
@@ -92,8 +102,16 @@ impl Said {
         Self {
             verdict: verdict.to_owned(),
             findings: sorted(&report.findings.iter().map(finding).collect::<Vec<_>>()),
-            gaps: sorted(&report.gaps.iter().map(|gap| format!("{}{}", gap.code, at(gap.node.as_deref()))).collect::<Vec<_>>()),
-            issues: sorted(&report.issues.iter().map(|issue| format!("{} {}:{}", issue.code, issue.dump, issue.line)).collect::<Vec<_>>()),
+            gaps: sorted(
+                &report.gaps.iter().map(|gap| format!("{}{}", gap.code, at(gap.node.as_deref()))).collect::<Vec<_>>(),
+            ),
+            issues: sorted(
+                &report
+                    .issues
+                    .iter()
+                    .map(|issue| format!("{} {}:{}", issue.code, issue.dump, issue.line))
+                    .collect::<Vec<_>>(),
+            ),
         }
     }
 
@@ -161,7 +179,10 @@ fn outcome(outcome: &Outcome) -> String {
         (_, Some(when)) => format!("({when})"),
         (ppm, None) => ppm.unwrap_or_default().to_string(),
     };
-    for part in [Some(outcome.disposition.as_str()), outcome.destination.as_deref(), outcome.by.as_deref()].into_iter().flatten() {
+    for part in [Some(outcome.disposition.as_str()), outcome.destination.as_deref(), outcome.by.as_deref()]
+        .into_iter()
+        .flatten()
+    {
         text += &format!(" {part}");
     }
     text + if outcome.masqueraded { " masqueraded" } else { "" }

@@ -84,7 +84,8 @@ fn root() -> PathBuf {
 
 /// Every scenario, by name.
 pub(crate) fn all() -> Vec<Scenario> {
-    let mut names: Vec<_> = fs::read_dir(root()).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    let mut names: Vec<_> =
+        fs::read_dir(root()).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
     names.sort();
     names.iter().map(|name| Scenario::read(name)).collect()
 }
@@ -92,7 +93,8 @@ pub(crate) fn all() -> Vec<Scenario> {
 impl Scenario {
     fn read(name: &str) -> Self {
         let folder = root().join(name);
-        let text = fs::read_to_string(folder.join("scenario.toml")).unwrap_or_else(|error| panic!("{name}/scenario.toml: {error}"));
+        let text = fs::read_to_string(folder.join("scenario.toml"))
+            .unwrap_or_else(|error| panic!("{name}/scenario.toml: {error}"));
         let toml = toml::from_str(&text).unwrap_or_else(|error| panic!("{name}/scenario.toml: {error}"));
         Self { name: name.to_owned(), folder, toml }
     }
@@ -125,7 +127,10 @@ impl Scenario {
         self.toml.expect.check(&self.name, &narrow);
         let Ok(report) = narrow else { return };
         let json = document::short(&report);
-        let whole = self.answer(&files, &query, &Scope { nodes: Scope::of(&query).nodes, ..Scope::everything() }).map(|report| document::short(&report)).unwrap_or_default();
+        let whole = self
+            .answer(&files, &query, &Scope { nodes: Scope::of(&query).nodes, ..Scope::everything() })
+            .map(|report| document::short(&report))
+            .unwrap_or_default();
         assert_eq!(json, whole, "{}: reading only what the question needs changes the answer", self.name);
         insta::with_settings!({snapshot_path => &self.folder, prepend_module_to_snapshot => false, omit_expression => true, description => self.toml.about.as_str()}, {
             insta::assert_snapshot!("report", if self.toml.hops { json } else { document::without_hops(&json) });
@@ -151,7 +156,8 @@ impl Scenario {
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, bytes).unwrap();
         }
-        let mut snapshot = if files.contains_key("bundle.json") { bundle::load(dir.path(), scope)? } else { Snapshot::default() };
+        let mut snapshot =
+            if files.contains_key("bundle.json") { bundle::load(dir.path(), scope)? } else { Snapshot::default() };
         if !self.toml.node_dump.is_empty() {
             let pasted: Vec<_> = self.toml.node_dump.iter().map(|file| dir.path().join(file)).collect();
             snapshot.nodes = BTreeMap::from([(self.toml.node_of_dump.clone(), pasted::read(&pasted)?)]);

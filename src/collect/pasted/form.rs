@@ -27,7 +27,11 @@ pub(super) fn dumps(text: &str) -> Result<Vec<Pasted>, Refusal> {
         return whole.map(|pasted| vec![pasted]);
     }
     if let Some((number, line)) = text.lines().enumerate().find(|(_, line)| line.len() > MAX_LINE) {
-        return Err(Refusal::Unknown(format!("line {} has {} bytes, and no tool prints such a line", number + 1, line.len())));
+        return Err(Refusal::Unknown(format!(
+            "line {} has {} bytes, and no tool prints such a line",
+            number + 1,
+            line.len()
+        )));
     }
     let mut sorter = Sorter::default();
     for (number, text) in text.lines().enumerate() {
@@ -39,7 +43,10 @@ pub(super) fn dumps(text: &str) -> Result<Vec<Pasted>, Refusal> {
 
 fn nothing_in(text: &str) -> Refusal {
     if text.lines().any(|text| matches!(line(text), Line::Listing(_))) {
-        return Refusal::NotRead { what: "a listing of `iptables -L`", instead: "ssh NODE iptables-save | kubectl svc-trace TARGET --node-dump -" };
+        return Refusal::NotRead {
+            what: "a listing of `iptables -L`",
+            instead: "ssh NODE iptables-save | kubectl svc-trace TARGET --node-dump -",
+        };
     }
     let first: String = text.trim().lines().next().unwrap_or_default().chars().take(60).collect();
     Refusal::Unknown(format!("it begins with `{}`", first.escape_debug()))
@@ -54,15 +61,23 @@ fn json(text: &str) -> Option<Result<Pasted, Refusal>> {
     let value: serde_json::Value = match serde_json::from_str(&body) {
         Ok(value) => value,
         // rules with counters begin with `[` too
-        Err(error) if error.is_eof() => return Some(Err(Refusal::Unknown("it is JSON that ends in the middle".to_owned()))),
+        Err(error) if error.is_eof() => {
+            return Some(Err(Refusal::Unknown("it is JSON that ends in the middle".to_owned())));
+        }
         Err(_) => return None,
     };
     let row = value.as_array().and_then(|rows| rows.first());
     let has = |field: &str| row.is_some_and(|row| row.get(field).is_some());
     let name = if value.get("nftables").is_some() {
-        return Some(Err(Refusal::NotRead { what: "the JSON form of an nftables ruleset", instead: "nft list ruleset" }));
+        return Some(Err(Refusal::NotRead {
+            what: "the JSON form of an nftables ruleset",
+            instead: "nft list ruleset",
+        }));
     } else if value.get("items").is_some() || value.get("apiVersion").is_some() {
-        return Some(Err(Refusal::NotRead { what: "a list of Kubernetes objects", instead: "objects belong in a bundle: --bundle DIR" }));
+        return Some(Err(Refusal::NotRead {
+            what: "a list of Kubernetes objects",
+            instead: "objects belong in a bundle: --bundle DIR",
+        }));
     } else if has("addr_info") {
         "ip-addr"
     } else if has("ifname") {
@@ -71,7 +86,9 @@ fn json(text: &str) -> Option<Result<Pasted, Refusal>> {
         "ip-rule"
     } else if has("dst") {
         // without -6 `ip` shows both families when it shows all tables
-        let wide = |row: &serde_json::Value| ["dst", "gateway"].iter().any(|f| row.get(f).and_then(|v| v.as_str()).is_some_and(|t| t.contains(':')));
+        let wide = |row: &serde_json::Value| {
+            ["dst", "gateway"].iter().any(|f| row.get(f).and_then(|v| v.as_str()).is_some_and(|t| t.contains(':')))
+        };
         if value.as_array().into_iter().flatten().all(wide) { "ip-route6" } else { "ip-route" }
     } else {
         return Some(Err(Refusal::Unknown("it is JSON of something else".to_owned())));
@@ -87,7 +104,10 @@ fn ruleset(text: &str) -> Option<Result<Pasted, Refusal>> {
     };
     text.lines().any(opens).then(|| {
         let text = without_commands(text);
-        Ok(Pasted { name: "nft-ruleset", dump: Dump { complete: prove("nft-ruleset", &text), text, ..Dump::default() } })
+        Ok(Pasted {
+            name: "nft-ruleset",
+            dump: Dump { complete: prove("nft-ruleset", &text), text, ..Dump::default() },
+        })
     })
 }
 
@@ -105,12 +125,19 @@ fn other(text: &str) -> Option<Result<Pasted, Refusal>> {
     ];
     let body = without_commands(text);
     let first = body.lines().find(|line| !line.trim().is_empty()).unwrap_or_default().trim_start();
-    let interface = first.split_once(": ").is_some_and(|(number, rest)| number.bytes().all(|b| b.is_ascii_digit()) && rest.contains(": <"));
+    let interface = first
+        .split_once(": ")
+        .is_some_and(|(number, rest)| number.bytes().all(|b| b.is_ascii_digit()) && rest.contains(": <"));
     if interface || first.starts_with("default via ") {
-        return Some(Err(Refusal::NotRead { what: "the text form of `ip`", instead: "ip -j addr, or ip -j route show table all" }));
+        return Some(Err(Refusal::NotRead {
+            what: "the text form of `ip`",
+            instead: "ip -j addr, or ip -j route show table all",
+        }));
     }
     let (_, mut name) = *BEGIN.iter().find(|(begin, _)| first.starts_with(begin))?;
-    if name == "ipvsadm-list" && body.lines().any(|line| line.starts_with("TCP  ") && line.get(5..13).is_some_and(is_hex)) {
+    if name == "ipvsadm-list"
+        && body.lines().any(|line| line.starts_with("TCP  ") && line.get(5..13).is_some_and(is_hex))
+    {
         name = "proc-net-ip_vs"; // the kernel's file has the same head and hexadecimal addresses
     }
     Some(Ok(Pasted { name, dump: Dump { complete: prove(name, &body), text: body, ..Dump::default() } }))

@@ -55,7 +55,9 @@ fn tool_line(text: &str) -> Option<Line<'_>> {
         "-A" | "-P" | "-N" if second.is_some_and(|chain| !chain.starts_with('-')) => Line::Rule(text),
         "create" | "add" if second.is_some() && words.next().is_some() => Line::Set(text),
         "COMMIT" if second.is_none() => Line::Commit,
-        _ if second.is_none() => Line::Table(first.strip_prefix('*').filter(|name| name.bytes().all(|b| b.is_ascii_lowercase()))?),
+        _ if second.is_none() => {
+            Line::Table(first.strip_prefix('*').filter(|name| name.bytes().all(|b| b.is_ascii_lowercase()))?)
+        }
         _ if text.starts_with(':') && first.len() > 1 => Line::Rule(text),
         _ => return None,
     })
@@ -75,7 +77,8 @@ fn without_counters(text: &str) -> &str {
 }
 
 fn is_omission(text: &str) -> bool {
-    text.starts_with("```") || matches!(text, "--" | "..." | "…" | "[...]" | "[…]" | "(...)" | "<snip>" | "$" | "#" | "%" | ">")
+    text.starts_with("```")
+        || matches!(text, "--" | "..." | "…" | "[...]" | "[…]" | "(...)" | "<snip>" | "$" | "#" | "%" | ">")
 }
 
 /// A root prompt looks like a comment; the tools' own comments do not look like commands.
@@ -89,7 +92,10 @@ fn command(text: &str) -> Option<&str> {
     let after = |end: &str| text.split_once(end).map(|(prompt, rest)| (prompt, rest.trim_start()));
     for (prompt, rest) in [after("$ "), after("# "), after("% "), after("> ")].into_iter().flatten() {
         // `user@host:~$ …`, `[root@host ~]# …`, `bash-5.1# …`, `/ # …`, `PS C:\> …`
-        let plain = prompt.is_empty() || prompt.contains('@') || prompt.starts_with(['/', '~', '[']) || prompt.starts_with("PS ");
+        let plain = prompt.is_empty()
+            || prompt.contains('@')
+            || prompt.starts_with(['/', '~', '['])
+            || prompt.starts_with("PS ");
         if (plain || !prompt.contains(' ')) && names_a_tool(rest) {
             return Some(rest);
         }
@@ -100,14 +106,26 @@ fn command(text: &str) -> Option<&str> {
 
 /// Whether a command begins here that makes a dump or leads to where one is made.
 fn names_a_tool(text: &str) -> bool {
-    let mut words = text.split_ascii_whitespace().skip_while(|word| *word == "sudo" || (word.contains('=') && !word.starts_with('-')));
+    let mut words = text
+        .split_ascii_whitespace()
+        .skip_while(|word| *word == "sudo" || (word.contains('=') && !word.starts_with('-')));
     let Some(program) = words.next() else { return false };
     let program = program.rsplit('/').next().unwrap_or(program);
-    let tool = program.starts_with("iptables") || program.starts_with("ip6tables") || matches!(program, "ipset" | "ipvsadm" | "nft" | "conntrack");
-    let way = matches!(program, "kubectl" | "k" | "oc" | "ssh" | "docker" | "crictl" | "nsenter" | "cat" | "grep" | "zcat" | "minikube" | "ip");
+    let tool = program.starts_with("iptables")
+        || program.starts_with("ip6tables")
+        || matches!(program, "ipset" | "ipvsadm" | "nft" | "conntrack");
+    let way = matches!(
+        program,
+        "kubectl" | "k" | "oc" | "ssh" | "docker" | "crictl" | "nsenter" | "cat" | "grep" | "zcat" | "minikube" | "ip"
+    );
     // a sentence may begin with a tool's name; a command goes on with an option, a pipe or nothing
     (tool && text.split_ascii_whitespace().skip(1).all(|word| !word.ends_with([',', '.', ':'])))
-        || (way && (text.contains("iptables") || text.contains("ip6tables") || text.contains("ipset") || text.contains("ipvsadm") || text.starts_with("ip ")))
+        || (way
+            && (text.contains("iptables")
+                || text.contains("ip6tables")
+                || text.contains("ipset")
+                || text.contains("ipvsadm")
+                || text.starts_with("ip ")))
 }
 
 fn is_listing(text: &str) -> bool {
@@ -123,11 +141,14 @@ fn stripped(text: &str) -> Option<&str> {
     }
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let rest = text.get(digits..)?;
-    if digits > 0 && let Some(rest) = rest.strip_prefix(['.', ':', ')', '-', '|', ' ', '\t']) {
+    if digits > 0
+        && let Some(rest) = rest.strip_prefix(['.', ':', ')', '-', '|', ' ', '\t'])
+    {
         return Some(rest.trim_start_matches(|c: char| c.is_whitespace() || c == '|'));
     }
     let (file, rest) = text.split_once(':')?;
-    let is_file = !file.is_empty() && file.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_' | b'/'));
+    let is_file =
+        !file.is_empty() && file.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_' | b'/'));
     is_file.then(|| stripped(rest).unwrap_or(rest))
 }
 
@@ -151,12 +172,24 @@ mod tests {
         case("-P INPUT ACCEPT", Line::Rule("-P INPUT ACCEPT"));
         case("-N KUBE-MARK-MASQ", Line::Rule("-N KUBE-MARK-MASQ"));
         case("-A -t 10.96.0.1:443 -s rr", Line::Virtual("-A -t 10.96.0.1:443 -s rr"));
-        case("-a -u 10.96.0.10:53 -r 10.244.0.2:53 -m -w 1", Line::Virtual("-a -u 10.96.0.10:53 -r 10.244.0.2:53 -m -w 1"));
+        case(
+            "-a -u 10.96.0.10:53 -r 10.244.0.2:53 -m -w 1",
+            Line::Virtual("-a -u 10.96.0.10:53 -r 10.244.0.2:53 -m -w 1"),
+        );
         case("add KUBE-CLUSTER-IP 10.96.0.1,tcp:443", Line::Set("add KUBE-CLUSTER-IP 10.96.0.1,tcp:443"));
-        case("# Generated by iptables-save v1.8.9 (nf_tables) on Sat", Line::Comment("# Generated by iptables-save v1.8.9 (nf_tables) on Sat"));
-        case("# Warning: iptables-legacy tables present, use iptables-legacy-save to see them", Line::Comment("# Warning: iptables-legacy tables present, use iptables-legacy-save to see them"));
+        case(
+            "# Generated by iptables-save v1.8.9 (nf_tables) on Sat",
+            Line::Comment("# Generated by iptables-save v1.8.9 (nf_tables) on Sat"),
+        );
+        case(
+            "# Warning: iptables-legacy tables present, use iptables-legacy-save to see them",
+            Line::Comment("# Warning: iptables-legacy tables present, use iptables-legacy-save to see them"),
+        );
         case("Chain PREROUTING (policy ACCEPT)", Line::Listing("Chain PREROUTING (policy ACCEPT)"));
-        case("target     prot opt source               destination", Line::Listing("target     prot opt source               destination"));
+        case(
+            "target     prot opt source               destination",
+            Line::Listing("target     prot opt source               destination"),
+        );
         case("add more detail", Line::Set("add more detail"));
         case("hello", Line::Other("hello"));
     }
@@ -180,14 +213,28 @@ mod tests {
 
     #[test]
     fn commands_and_their_prompts() {
-        for prompt in ["$ ", "# ", "root@node-a:~# ", "[root@node-a ~]# ", "user@host:/tmp$ ", "bash-5.1# ", "/ # ", "", "sudo ", "PS C:\\> "] {
+        for prompt in [
+            "$ ",
+            "# ",
+            "root@node-a:~# ",
+            "[root@node-a ~]# ",
+            "user@host:/tmp$ ",
+            "bash-5.1# ",
+            "/ # ",
+            "",
+            "sudo ",
+            "PS C:\\> ",
+        ] {
             let text = format!("{prompt}iptables -t nat -S | grep KUBE");
             match line(&text) {
                 Line::Command(command) => assert!(command.ends_with("iptables -t nat -S | grep KUBE"), "{text}"),
                 other => panic!("{text}: {other:?}"),
             }
         }
-        case("$ k -n kube-system exec -it kube-flannel-ds -- iptables -S -t nat", Line::Command("k -n kube-system exec -it kube-flannel-ds -- iptables -S -t nat"));
+        case(
+            "$ k -n kube-system exec -it kube-flannel-ds -- iptables -S -t nat",
+            Line::Command("k -n kube-system exec -it kube-flannel-ds -- iptables -S -t nat"),
+        );
         case("root@node-a:~#", Line::Command("root@node-a:~#"));
         case("# a remark", Line::Comment("# a remark"));
     }

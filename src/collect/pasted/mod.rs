@@ -58,12 +58,17 @@ fn recognise(from: &str, bytes: &[u8]) -> Result<Vec<Pasted>> {
     }
     form::dumps(&text).map_err(|refusal| match refusal {
         form::Refusal::Unknown(reason) => unknown(from, &reason),
-        form::Refusal::NotRead { what, instead } => Error::usage_help(format!("{from} is {what}, which is not read"), instead),
+        form::Refusal::NotRead { what, instead } => {
+            Error::usage_help(format!("{from} is {what}, which is not read"), instead)
+        }
     })
 }
 
 fn unknown(from: &str, reason: &str) -> Error {
-    Error::usage_help(format!("{from} is no dump that is known: {reason}"), "ssh NODE iptables-save | kubectl svc-trace TARGET --node-dump -")
+    Error::usage_help(
+        format!("{from} is no dump that is known: {reason}"),
+        "ssh NODE iptables-save | kubectl svc-trace TARGET --node-dump -",
+    )
 }
 
 fn shown(file: &Path) -> String {

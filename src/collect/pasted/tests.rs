@@ -52,15 +52,23 @@ fn rules_of_one_table_are_a_part() {
 fn grepped_and_numbered_rules() {
     let dump = one(&format!("\n  1. {ENTRY}"), "iptables-save", Completeness::Fragment, &format!("\n{ENTRY}\n"));
     assert_eq!(dump.table.as_deref(), Some("nat"));
-    one(&format!("214:{ENTRY}\n--\n309:{ENTRY}\n"), "iptables-save", Completeness::Fragment, &format!("{ENTRY}\n\n{ENTRY}\n"));
-    let dump = one("-A KUBE-FORWARD -j ACCEPT\n", "iptables-save", Completeness::Fragment, "-A KUBE-FORWARD -j ACCEPT\n");
+    one(
+        &format!("214:{ENTRY}\n--\n309:{ENTRY}\n"),
+        "iptables-save",
+        Completeness::Fragment,
+        &format!("{ENTRY}\n\n{ENTRY}\n"),
+    );
+    let dump =
+        one("-A KUBE-FORWARD -j ACCEPT\n", "iptables-save", Completeness::Fragment, "-A KUBE-FORWARD -j ACCEPT\n");
     assert_eq!(dump.table.as_deref(), Some("filter"));
 }
 
 #[test]
 fn commands_become_the_tables_that_they_list() {
     one(
-        &format!("$ iptables -t nat -S\n-P PREROUTING ACCEPT\n-N KUBE-SERVICES\n{ENTRY}\n$ iptables -S\n-P INPUT ACCEPT\n$\n"),
+        &format!(
+            "$ iptables -t nat -S\n-P PREROUTING ACCEPT\n-N KUBE-SERVICES\n{ENTRY}\n$ iptables -S\n-P INPUT ACCEPT\n$\n"
+        ),
         "iptables-save",
         Completeness::Fragment,
         &format!("*nat\n-P PREROUTING ACCEPT\n-N KUBE-SERVICES\n{ENTRY}\n*filter\n-P INPUT ACCEPT\n\n"),
@@ -70,7 +78,9 @@ fn commands_become_the_tables_that_they_list() {
 #[test]
 fn what_two_greps_found_stands_once() {
     one(
-        &format!("# iptables-save | grep 10.96.0.1\n{ENTRY}\n# iptables-save | grep NPX46\n{ENTRY}\n-A KUBE-SVC-NPX46M4PTMTKRN6Y -j X\n"),
+        &format!(
+            "# iptables-save | grep 10.96.0.1\n{ENTRY}\n# iptables-save | grep NPX46\n{ENTRY}\n-A KUBE-SVC-NPX46M4PTMTKRN6Y -j X\n"
+        ),
         "iptables-save",
         Completeness::Fragment,
         &format!("\n{ENTRY}\n\n\n-A KUBE-SVC-NPX46M4PTMTKRN6Y -j X\n"),
@@ -90,7 +100,10 @@ fn several_dumps_in_one_paste() {
          create KUBE-CLUSTER-IP hash:ip,port family inet\nadd KUBE-CLUSTER-IP 10.96.0.1,tcp:443\n-A -t 10.96.0.1:443 -s rr\n"
     );
     let found = pasted(&text);
-    assert_eq!(found.iter().map(|p| p.name).collect::<Vec<_>>(), ["iptables-save", "ip6tables-save", "ipset-save", "ipvsadm-save"]);
+    assert_eq!(
+        found.iter().map(|p| p.name).collect::<Vec<_>>(),
+        ["iptables-save", "ip6tables-save", "ipset-save", "ipvsadm-save"]
+    );
     for dump in &found {
         assert_eq!(dump.dump.text.lines().count(), 13);
     }
@@ -100,8 +113,14 @@ fn several_dumps_in_one_paste() {
 
 #[test]
 fn families_without_a_header() {
-    assert_eq!(pasted("-A KUBE-SEP-X -p tcp -m tcp -j DNAT --to-destination [fd00:244::5]:8080\n")[0].name, "ip6tables-save");
-    assert_eq!(pasted("-A KUBE-SEP-X -p tcp -m tcp -j DNAT --to-destination 10.244.1.5:8080\n")[0].name, "iptables-save");
+    assert_eq!(
+        pasted("-A KUBE-SEP-X -p tcp -m tcp -j DNAT --to-destination [fd00:244::5]:8080\n")[0].name,
+        "ip6tables-save"
+    );
+    assert_eq!(
+        pasted("-A KUBE-SEP-X -p tcp -m tcp -j DNAT --to-destination 10.244.1.5:8080\n")[0].name,
+        "iptables-save"
+    );
     assert_eq!(pasted("-A KUBE-SEP-X -s fd00:244::5/128 -j KUBE-MARK-MASQ\n")[0].name, "ip6tables-save");
     assert_eq!(pasted("$ ip6tables -t nat -S KUBE-SERVICES\n-N KUBE-SERVICES\n")[0].name, "ip6tables-save");
 }
@@ -121,7 +140,10 @@ fn other_formats() {
         ("net.ipv4.ip_forward = 1\n", "sysctl"),
         ("create KUBE-CLUSTER-IP hash:ip,port\n", "ipset-save"),
         ("-A -t 10.96.0.1:443 -s rr\n-a -t 10.96.0.1:443 -r 192.168.50.11:6443 -m -w 1\n", "ipvsadm-save"),
-        ("IP Virtual Server version 1.2.1 (size=4096)\nProt LocalAddress:Port Scheduler Flags\nTCP  0A600001:01BB rr \n", "proc-net-ip_vs"),
+        (
+            "IP Virtual Server version 1.2.1 (size=4096)\nProt LocalAddress:Port Scheduler Flags\nTCP  0A600001:01BB rr \n",
+            "proc-net-ip_vs",
+        ),
     ] {
         assert_eq!(pasted(text).iter().map(|p| p.name).collect::<Vec<_>>(), [name], "{text}");
     }
@@ -132,7 +154,10 @@ fn what_is_not_read_is_said() {
     refused(b"", "is empty");
     refused(b"\n \r\n", "is empty");
     refused(b"\x00\x01\x02\x03\x04\x05", "it is not text");
-    refused(b"Chain PREROUTING (policy ACCEPT)\ntarget     prot opt source               destination\n", "a listing of `iptables -L`");
+    refused(
+        b"Chain PREROUTING (policy ACCEPT)\ntarget     prot opt source               destination\n",
+        "a listing of `iptables -L`",
+    );
     refused(b"{\"nftables\":[]}", "the JSON form of an nftables ruleset");
     refused(b"{\"kind\":\"List\",\"items\":[]}", "a list of Kubernetes objects");
     refused(b"[{\"dst\":", "ends in the middle");

@@ -1,8 +1,8 @@
 //! `iptables-save` and its kin: one reader for both backends and both families, with types for what a rule says.
 //! Reads only; what a rule does to a packet is `walk/`.
 
-pub mod net;
 pub mod body;
+pub mod net;
 mod option;
 mod parse;
 mod parse_match;
@@ -11,7 +11,7 @@ pub mod rule;
 pub mod ruleset;
 mod token;
 
+pub use body::{Body, Unread};
 pub use parse::parse_rule;
 pub use rule::{Match, Rule, Target, Test};
-pub use body::{Body, Unread};
 pub use ruleset::{Chain, Ruleset, Table};

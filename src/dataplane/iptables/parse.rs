@@ -28,14 +28,8 @@ pub fn parse_rule(at: Loc<'_>) -> Result<Rule<'_>, &'static str> {
     let Some(chain) = words.next().map(|token| token.text) else {
         return Err("a rule without a chain");
     };
-    let mut rule = Rule {
-        chain,
-        matches: Vec::with_capacity(4),
-        target: Target::None,
-        target_text: "",
-        comment: None,
-        at,
-    };
+    let mut rule =
+        Rule { chain, matches: Vec::with_capacity(4), target: Target::None, target_text: "", comment: None, at };
     let mut protocol = 0;
     while let Some(token) = words.peek() {
         let start = token.start;

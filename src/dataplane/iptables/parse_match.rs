@@ -4,10 +4,8 @@
 use super::net::{IpRange, Net, Ports, masked};
 use super::option::{Not, Opt, Words};
 use super::parse::protocol_number;
+use super::rule::{CtStates, Direction, Limit, Match, Named, Physdev, Recent, RecentAction, Rpfilter, Side, Test};
 use crate::dataplane::links::AddrType;
-use super::rule::{
-    CtStates, Direction, Limit, Match, Named, Physdev, Recent, RecentAction, Rpfilter, Side, Test,
-};
 
 /// What a module was, besides tests.
 pub(super) enum Parsed<'snap> {
@@ -38,8 +36,10 @@ pub(super) fn module<'snap>(
         "multiport" => multiport(words, start, into),
         "rpfilter" => rpfilter(words, start, into),
         "limit" | "hashlimit" | "connlimit" => rate(name, words, start, into),
-        "nfacct" | "tcp" | "udp" | "udplite" | "sctp" | "dccp" | "icmp" | "icmp6" | "mark" | "connmark" | "conntrack"
-        | "state" | "set" | "physdev" | "iprange" | "owner" | "pkttype" => each(name, protocol, words, start, into),
+        "nfacct" | "tcp" | "udp" | "udplite" | "sctp" | "dccp" | "icmp" | "icmp6" | "mark" | "connmark"
+        | "conntrack" | "state" | "set" | "physdev" | "iprange" | "owner" | "pkttype" => {
+            each(name, protocol, words, start, into)
+        }
         _ => None,
     };
     if known.is_none() {
@@ -74,7 +74,12 @@ fn each<'snap>(
     Some(())
 }
 
-fn option_test<'snap>(module: &str, protocol: u8, option: Opt<'snap>, words: &mut Words<'_, 'snap>) -> Option<Test<'snap>> {
+fn option_test<'snap>(
+    module: &str,
+    protocol: u8,
+    option: Opt<'snap>,
+    words: &mut Words<'_, 'snap>,
+) -> Option<Test<'snap>> {
     let mut value = || words.value();
     Some(match (module, option.name) {
         ("nfacct", "--nfacct-name") => {

@@ -22,8 +22,9 @@ pub(super) fn target<'snap>(name: &'snap str, words: &mut Words<'_, 'snap>) -> T
         "NETMAP" => one_value(words, "--to").and_then(Net::parse).map(Target::Netmap),
         "NOTRACK" => Some(Target::Notrack),
         "CT" => ct(words),
-        "LOG" | "NFLOG" | "ULOG" | "TRACE" | "TCPMSS" | "CHECKSUM" | "CLASSIFY" | "AUDIT" | "TOS" | "DSCP" | "TTL" | "HL"
-        | "SECMARK" | "CONNSECMARK" | "SET" | "TEE" | "LED" | "IDLETIMER" | "RATEEST" | "TCPOPTSTRIP" | "ECN" => {
+        "LOG" | "NFLOG" | "ULOG" | "TRACE" | "TCPMSS" | "CHECKSUM" | "CLASSIFY" | "AUDIT" | "TOS" | "DSCP" | "TTL"
+        | "HL" | "SECMARK" | "CONNSECMARK" | "SET" | "TEE" | "LED" | "IDLETIMER" | "RATEEST" | "TCPOPTSTRIP"
+        | "ECN" => {
             words.skip_module();
             Some(Target::Pass)
         }
@@ -142,7 +143,10 @@ fn nat_range(text: &str) -> Option<NatRange> {
         let (first, rest) = text.strip_prefix('[')?.split_once("]-[")?;
         let (last, ports) = rest.split_once(']')?;
         let addresses = Some((first.parse().ok()?, last.parse().ok()?));
-        return Some(NatRange { addresses, ports: ports.strip_prefix(':').map_or(Some(None), |p| Ports::parse(p).map(Some))? });
+        return Some(NatRange {
+            addresses,
+            ports: ports.strip_prefix(':').map_or(Some(None), |p| Ports::parse(p).map(Some))?,
+        });
     }
     let (addresses, ports) = if let Some(rest) = text.strip_prefix('[') {
         let (addresses, rest) = rest.split_once(']')?;

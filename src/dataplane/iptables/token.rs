@@ -43,7 +43,12 @@ pub(super) fn split<'snap>(line: &'snap str, into: &mut Vec<Token<'snap>>) -> bo
         } else {
             let rest = bytes.get(at..).unwrap_or_default();
             let len = rest.iter().position(|b| matches!(b, b' ' | b'\t' | b'\r')).unwrap_or(rest.len());
-            into.push(Token { text: line.get(at..at + len).unwrap_or_default(), start: at, end: at + len, quoted: false });
+            into.push(Token {
+                text: line.get(at..at + len).unwrap_or_default(),
+                start: at,
+                end: at + len,
+                quoted: false,
+            });
             at += len;
         }
     }
@@ -63,7 +68,11 @@ mod tests {
 
     #[test]
     fn words() {
-        case("-A KUBE-FORWARD -m nfacct --nfacct-name  x -j DROP", &["-A", "KUBE-FORWARD", "-m", "nfacct", "--nfacct-name", "x", "-j", "DROP"], true);
+        case(
+            "-A KUBE-FORWARD -m nfacct --nfacct-name  x -j DROP",
+            &["-A", "KUBE-FORWARD", "-m", "nfacct", "--nfacct-name", "x", "-j", "DROP"],
+            true,
+        );
         case(r#"--comment "a -j b" -j X"#, &["--comment", "a -j b", "-j", "X"], true);
         case(r#"--comment "say \"no\"" x"#, &["--comment", r#"say \"no\""#, "x"], true);
         case(r#"--comment "open"#, &["--comment", "open"], false);

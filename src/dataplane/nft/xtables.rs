@@ -31,10 +31,15 @@ pub fn xtables_rules(dumps: &NodeDumps, family: Family) -> Option<XtRules<'_>> {
     let mut found: Option<XtRules<'_>> = None;
     for (number, text) in (1..).zip(dump.text.lines()) {
         if text.starts_with("table ") {
-            inside = text.strip_prefix(wanted).and_then(|name| name.strip_suffix(" {")).is_some_and(|name| TABLES.contains(&name));
+            inside = text
+                .strip_prefix(wanted)
+                .and_then(|name| name.strip_suffix(" {"))
+                .is_some_and(|name| TABLES.contains(&name));
             continue;
         }
-        let rule = text.strip_prefix("\t\t").filter(|rule| !rule.starts_with("type ") && !rule.starts_with('#') && !rule.is_empty());
+        let rule = text
+            .strip_prefix("\t\t")
+            .filter(|rule| !rule.starts_with("type ") && !rule.starts_with('#') && !rule.is_empty());
         if !inside || rule.is_none() {
             continue;
         }

@@ -144,4 +144,3 @@ fn a_healthy_service_has_none() {
     asked(&[], "web:http", Some((Origin::Pod, "10.244.1.5")), &[]);
     asked(&[], "web:80", Some((Origin::External, "203.0.113.7")), &[]);
 }
-
