@@ -148,7 +148,7 @@ async fn live(asked: &Asked, collect: CollectConfig, sampling: Sampling) -> Resu
     if sampling == Sampling::Once || nodes.is_empty() {
         return Ok(report);
     }
-    collect::settle(&collect, &query, &mut snapshot, &nodes).await?;
+    Box::pin(collect::settle(&collect, &query, &mut snapshot, &nodes)).await?;
     crate::analyze(&snapshot, &query)
 }
 
@@ -201,7 +201,7 @@ fn dry_run(asked: Option<&Asked>, collect: &CollectConfig) -> Result<Answer> {
         nodes: Vec::new(),
     };
     let text = wait(async {
-        let namespace = collect::namespace(&collect)?;
+        let namespace = collect::namespace(collect)?;
         collect::manifest(collect, &asked.unwrap_or(&anything).query(&namespace)).await
     })?;
     Ok(Answer::text(text))

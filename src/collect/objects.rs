@@ -332,7 +332,7 @@ impl<'a> Reader<'a, '_> {
             match result {
                 Ok(object) => good.push(object),
                 Err((item, reason)) => {
-                    self.gaps.push(unreadable(item.file, &format!("item {}: {reason}", item.number)))
+                    self.gaps.push(unreadable(item.file, &format!("item {}: {reason}", item.number)));
                 }
             }
         }

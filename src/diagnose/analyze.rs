@@ -97,7 +97,7 @@ fn one<'snap>(
     let results: Vec<NodeResult<'snap>> = chosen.par_iter().map(|(name, node)| question.ask(name, node)).collect();
     match (&subject, &endpoints) {
         (Subject::Service(chosen), Some(endpoints)) => {
-            of_service(&mut report, snapshot, query, objects, chosen, endpoints, &results)
+            of_service(&mut report, snapshot, query, objects, chosen, endpoints, &results);
         }
         (Subject::NotRead { namespace, name }, _) => {
             let told = report.gaps.iter().any(|gap| matches!(gap.code, Code::RbacDenied | Code::ObjectsNotRead));

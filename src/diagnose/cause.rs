@@ -285,7 +285,8 @@ fn fallen_through<'snap>(node: &NodeResult<'snap>, path: &PathResult<'snap>) -> 
         let rules = passed().filter_map(|hop| loaded.body_of("nat", hop.chain)).flat_map(|body| body.rules().flatten());
         rules.into_iter().find_map(|rule| match rule.target {
             Target::Jump(name) | Target::Goto(name)
-                if in_service_chain(name) && nat.chain(name).is_some_and(|chain| chain.is_empty()) =>
+                if in_service_chain(name)
+                    && nat.chain(name).is_some_and(super::super::dataplane::iptables::ruleset::Chain::is_empty) =>
             {
                 Some((format!("{name} has no rule: what is sent there comes back untranslated"), rule.at))
             }

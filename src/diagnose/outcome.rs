@@ -180,8 +180,8 @@ mod tests {
         assert_eq!(largest_remainder(&[old, (1.0 - old) / 2.0, (1.0 - old) / 2.0]), [333_330, 333_335, 333_335]);
         assert_eq!(largest_remainder(&[]), Vec::<u32>::new());
         assert_eq!(largest_remainder(&[0.0, 0.0]), [0, 0]);
-        for n in 1..200 {
-            let shares = vec![1.0 / f64::from(n); n as usize];
+        for n in 1..200_u8 {
+            let shares = vec![1.0 / f64::from(n); usize::from(n)];
             assert_eq!(largest_remainder(&shares).iter().sum::<u32>(), WHOLE, "{n}");
         }
     }

@@ -125,14 +125,14 @@ pub(super) fn port_not_in_service(context: &Context<'_, '_>) -> Vec<Finding> {
                     "{number} is the target port of {}: clients use {}",
                     port.label(),
                     port.port
-                ))
+                ));
             })
             .or_else(|| {
                 view.ports.iter().find(|port| port.node_port == Some(*number)).inspect(|port| {
                     finding.details.push(format!(
                         "{number} is the node port of {}: it is on nodes, not on this address",
                         port.label()
-                    ))
+                    ));
                 })
             }),
         Some(Port::Name(name)) => {

@@ -290,7 +290,7 @@ fn effect(page: &Page, trace: &Trace, above: Option<&Trace>, spelled: Option<&Tr
     let before = above.map_or(Masquerade::None, masquerade);
     match masqueraded {
         Masquerade::All if before != Masquerade::All => {
-            text.push_str(&format!(", masqueraded{}", marked_at(trace, main)))
+            text.push_str(&format!(", masqueraded{}", marked_at(trace, main)));
         }
         Masquerade::Some => text.push_str(&some_masqueraded(trace, main)),
         Masquerade::None if above.is_some() && before != Masquerade::None => text.push_str(", source kept"),

@@ -248,7 +248,7 @@ impl<'snap> Walker<'_, 'snap> {
         let chain = table.chain(state.hook.chain());
         let name: &'static str = state.hook.chain();
         let at: Option<Loc<'snap>> = chain.and_then(|chain| chain.declared(table.dump));
-        match chain.and_then(|chain| chain.policy()) {
+        match chain.and_then(super::super::dataplane::iptables::ruleset::Chain::policy) {
             Some("DROP") => {
                 state.hop(base.table, name, Action::Policy("DROP"), at);
                 let reason = at.map_or_else(|| Reason::Route("policy DROP".into()), Reason::Policy);
