@@ -20,6 +20,7 @@ while IFS= read -r line; do
 	case $line in *"${1:-}"*) ;; *) continue ;; esac
 	file=src/$(awk -F ' [|] ' '{print $1}' <<<"$line")
 	# The text may hold bars itself: the middle is cut in two where the two halves are alike in length.
+	cp "$file" "$scratch/before"
 	out=$(LINE=$line perl -0e '
 		my ($name, @parts) = split / \| /, $ENV{LINE};
 		my $sets = pop @parts;
@@ -55,7 +56,7 @@ while IFS= read -r line; do
 		echo "MISSED  $line"
 		missed=$((missed + 1))
 	fi
-	cp "$root/$file" "$file"
+	cp "$scratch/before" "$file"
 	touch "$file"
 done <"$root/tests/kernel_truth/mutations.txt"
 echo "$caught caught, $missed not"
