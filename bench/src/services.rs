@@ -31,7 +31,7 @@ pub fn sample(dump: &str, count: usize) -> Result<Vec<Service>> {
     let cluster: Vec<Service> =
         dump.lines().filter(|line| line.contains("-A KUBE-SERVICES ")).filter_map(rule).collect();
     let last = cluster.last().context("no Service in the dump")?.clone();
-    let port = dump.lines().filter(|line| line.contains("-A KUBE-NODEPORTS ")).filter_map(rule).last();
+    let port = dump.lines().filter(|line| line.contains("-A KUBE-NODEPORTS ")).filter_map(rule).next_back();
     let mut chosen: Vec<Service> = port.into_iter().chain([last]).collect();
     // a linear congruential generator (Knuth, MMIX): the same Services on every machine
     let mut seed: u64 = 4;
