@@ -8,7 +8,7 @@ FROM debian:12.11-slim
 # iptables: both backends, by name (iptables-nft-save, iptables-legacy-save). No recommended packages, no lists.
 RUN apt-get update \
  && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
-      conntrack iproute2 ipset iptables ipvsadm nftables procps \
+      bpftool conntrack iproute2 ipset iptables ipvsadm nftables procps \
  && rm -rf /var/lib/apt/lists/* /var/cache/debconf/* /usr/share/doc/* /usr/share/man/*
 
 # svc-trace gives its own command; alone, the container ends by itself.

@@ -22,7 +22,9 @@ dist:
 
 # The end-to-end layer on the cluster that KUBECONFIG names; it must be one to play with.
 e2e:
-    SVC_TRACE_E2E=1 SVC_TRACE_REQUIRE=cluster cargo test --test e2e
+    rustup target add x86_64-unknown-linux-musl
+    cargo build --target x86_64-unknown-linux-musl
+    SVC_TRACE_AGENT=$PWD/target/x86_64-unknown-linux-musl/debug/kubectl-svc_trace SVC_TRACE_E2E=1 SVC_TRACE_REQUIRE=cluster cargo test --test e2e --test e2e_check --test e2e_dns --test e2e_dns_ways
 
 # Lints as they are checked before a change lands.
 lint:

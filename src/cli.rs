@@ -6,6 +6,13 @@ use std::path::PathBuf;
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub mod check;
+mod groups;
+
+pub use groups::{
+    ColorWhen, FailOn, FormatArg, InputArgs, KubeArgs, NodeArgs, OutputArgs, PodArgs, ProfileArg, TerminalArgs, ViaArg,
+};
+
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Yellow.on_default().bold())
     .usage(AnsiColor::Yellow.on_default().bold())
@@ -62,11 +69,15 @@ pub struct Cli {
 pub enum Command {
     /// Trace a Service, an address or a node port (`trace` may be left out)
     Trace(TraceArgs),
+    /// Is it the Service or the DNS: ask every DNS server from inside the cluster, and say what is wrong
+    Dns(DnsArgs),
+    /// Check many Services at once: the gate at the end of a pipeline
+    Check(check::CheckArgs),
     /// Read objects and nodes into a bundle: to look at elsewhere, to attach to a bug report
     Collect(CollectArgs),
     /// Walk one hand-made packet through the rules of a node in a bundle
     Packet(PacketArgs),
-    /// Explain a code, or list them all
+    /// Explain a code, a chain, a set, a mark or a rule; or list all codes
     Explain(ExplainArgs),
     /// Show embedded captures of real nodes: no cluster needed
     Demo(DemoArgs),
@@ -74,75 +85,18 @@ pub enum Command {
     Cleanup(CleanupArgs),
     /// Print a completion script
     Completion(CompletionArgs),
+    /// Ask DNS servers what standard input says: run inside a cluster by `dns`
+    #[command(name = "__agent", hide = true)]
+    Agent(AgentArgs),
     /// Candidates for kubectl's completion, in its form
     #[command(name = "__complete", hide = true)]
     Complete(CompleteArgs),
 }
 
-/// kubectl's own flags, with kubectl's meanings.
-#[derive(Debug, Clone, Default, Args)]
-#[command(next_help_heading = "kubectl's flags")]
-pub struct KubeArgs {
-    /// Namespace of names without one [default: the context's]
-    #[arg(short, long, global = true, value_name = "NAME")]
-    pub namespace: Option<String>,
-    /// Context of the kubeconfig
-    #[arg(long, global = true, value_name = "NAME")]
-    pub context: Option<String>,
-    /// Cluster of the kubeconfig
-    #[arg(long, global = true, value_name = "NAME", hide_short_help = true)]
-    pub cluster: Option<String>,
-    /// User of the kubeconfig
-    #[arg(long, global = true, value_name = "NAME", hide_short_help = true)]
-    pub user: Option<String>,
-    /// Kubeconfig to use [default: $KUBECONFIG, ~/.kube/config]
-    #[arg(long, global = true, value_name = "FILE")]
-    pub kubeconfig: Option<PathBuf>,
-    /// User to impersonate
-    #[arg(long = "as", global = true, value_name = "USER", hide_short_help = true)]
-    pub impersonate: Option<String>,
-    /// Group to impersonate, repeatable
-    #[arg(long = "as-group", global = true, value_name = "GROUP", hide_short_help = true)]
-    pub impersonate_groups: Vec<String>,
-    /// Longest wait for one answer of the API, as 5s or 1m; 0 waits for ever [default: 15s]
-    #[arg(long, global = true, value_name = "TIME", hide_short_help = true)]
-    pub request_timeout: Option<String>,
-}
-
-/// Colour, width, log.
-#[derive(Debug, Clone, Default, Args)]
-#[command(next_help_heading = "Terminal")]
-pub struct TerminalArgs {
-    /// Colour: by default on a terminal, unless NO_COLOR is set
-    #[arg(long, global = true, value_name = "WHEN", value_enum, default_value_t)]
-    pub color: ColorWhen,
-    /// Draw with ASCII alone: ok, warn, FAIL, ? instead of symbols
-    #[arg(long, global = true)]
-    pub ascii: bool,
-    /// Columns to fill [default: the terminal's, at most 120; else 80]
-    #[arg(long, global = true, value_name = "COLUMNS", value_parser = clap::value_parser!(u16).range(60..=500))]
-    pub width: Option<u16>,
-    /// Log level as kubectl has it, 0 to 9: what svc-trace does goes to standard error
-    #[arg(short, long = "v", global = true, value_name = "LEVEL", default_value_t = 0, hide_default_value = true, value_parser = clap::value_parser!(u8).range(0..=10))]
-    pub verbosity: u8,
-}
-
-/// When to colour.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
-pub enum ColorWhen {
-    /// On a terminal.
-    #[default]
-    Auto,
-    /// Always.
-    Always,
-    /// Never.
-    Never,
-}
-
 /// Arguments of `trace`.
 #[derive(Debug, Args)]
 pub struct TraceArgs {
-    /// web, web:http, web:80, kube-dns:53/udp, svc/web, web.shop.svc.cluster.local:80, 10.96.0.10:53, [fd00::a]:53, NODE:30080
+    /// web, web:http, web:80, kube-dns:53/udp, svc/web, web.shop.svc.cluster.local:80, 10.96.0.10:53, [fd00::a]:53, NODE:30080, ingress/web
     #[arg(value_name = "TARGET")]
     pub target: String,
     /// Who the client is: pod/NAME, deploy/NAME, node/NAME, an address, or external; its node is the one that is read
@@ -165,129 +119,39 @@ pub struct TraceArgs {
     pub output: OutputArgs,
 }
 
-/// Where data comes from, when not from the cluster.
-#[derive(Debug, Clone, Default, Args)]
-#[command(next_help_heading = "Input")]
-pub struct InputArgs {
-    /// Read a bundle that `collect` made, instead of a cluster
-    #[arg(long, value_name = "DIR|FILE.tgz")]
+/// Arguments of `dns`.
+#[derive(Debug, Args)]
+pub struct DnsArgs {
+    /// A name that does not resolve as it should: web, web.shop, web.shop.svc.cluster.local, example.com
+    #[arg(value_name = "NAME")]
+    pub name: Option<String>,
+    /// Who the client is: pod/NAME asks in that pod's network namespace, node/NAME in the node's own [default: a new pod]
+    #[arg(long, value_name = "CLIENT")]
+    pub from: Option<String>,
+    /// Read a bundle that `collect` or `dns --save` made, instead of a cluster
+    #[arg(long, value_name = "DIR|FILE.tgz", help_heading = "Input")]
     pub bundle: Option<PathBuf>,
-    /// Read a node's dump from a file, or - for standard input: iptables-save and the like, recognised by its content; repeatable
-    #[arg(long, value_name = "FILE")]
-    pub node_dump: Vec<PathBuf>,
-    /// This very machine is the node: read its rules, make no pod
-    #[arg(long)]
+    /// Ask from this very machine, make no pod
+    #[arg(long, help_heading = "Input")]
     pub local: bool,
-}
-
-/// Which nodes are read.
-#[derive(Debug, Clone, Default, Args)]
-#[command(next_help_heading = "Nodes")]
-pub struct NodeArgs {
-    /// Nodes to read, by name, separated by commas; repeatable [default: one Ready node]
-    #[arg(long, value_name = "NAME", value_delimiter = ',')]
-    pub node: Vec<String>,
-    /// Nodes with these labels
-    #[arg(long, value_name = "LABELS")]
-    pub node_selector: Option<String>,
-    /// Every node
-    #[arg(long)]
-    pub all_nodes: bool,
-    /// Read at most so many nodes [default: 20]
-    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..))]
-    pub max_nodes: Option<u32>,
-    /// Longest wait for one node [default: 2m]
-    #[arg(long, value_name = "TIME")]
-    pub timeout: Option<String>,
-}
-
-/// The debug pod that reads a node.
-#[derive(Debug, Clone, Default, Args)]
-#[command(next_help_heading = "Debug pod")]
-pub struct PodArgs {
-    /// What reads a node: a debug pod, an exec in the running kube-proxy, or nothing but the API
-    #[arg(long, value_name = "MEANS", value_enum, default_value_t)]
-    pub via: ViaArg,
-    /// What a debug pod may do: netadmin first and sysadmin where that is not enough, or only one of them
-    #[arg(long, value_name = "PROFILE", value_enum, default_value_t)]
-    pub profile: ProfileArg,
-    /// Namespace of the debug pod [default: kube-system]
-    #[arg(long, value_name = "NAME")]
-    pub pod_namespace: Option<String>,
-    /// Image of the debug pod [default: the one kube-proxy runs on that node]
-    #[arg(long, value_name = "IMAGE")]
-    pub image: Option<String>,
-    /// Secret to pull the image with
-    #[arg(long, value_name = "NAME")]
-    pub image_pull_secret: Option<String>,
-    /// Print what would be made in the cluster, and make nothing
-    #[arg(long)]
-    pub dry_run: bool,
-}
-
-/// What reads a node.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
-pub enum ViaArg {
-    /// A pod of our own, removed afterwards.
-    #[default]
-    Pod,
-    /// exec in the running kube-proxy pod.
-    KubeProxy,
-    /// Nothing: what the API says is all.
-    Api,
-}
-
-/// What a debug pod may do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
-pub enum ProfileArg {
-    /// The least that does it.
-    #[default]
-    Auto,
-    /// Host network, NET_ADMIN and NET_RAW.
-    Netadmin,
-    /// Privileged, host PID.
-    Sysadmin,
-}
-
-/// The report.
-#[derive(Debug, Clone, Default, Args)]
-#[command(next_help_heading = "Report")]
-pub struct OutputArgs {
-    /// Form of the report; wide spells out every path and quotes every rule whole
-    #[arg(short, long, value_name = "FORMAT", value_enum, default_value_t)]
-    pub output: FormatArg,
-    /// Write the report to a file as well, as json=FILE; repeatable
-    #[arg(long, value_name = "FORMAT=FILE")]
-    pub report: Vec<String>,
-    /// Mildest finding that makes the exit code 1
-    #[arg(long, value_name = "SEVERITY", value_enum, default_value_t)]
-    pub fail_on: FailOn,
-}
-
-/// Form of the report.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
-pub enum FormatArg {
-    /// For people, folded.
-    #[default]
-    Human,
-    /// For people, nothing left out.
-    Wide,
-    /// For programs, schema svc-trace/v1.
-    Json,
-}
-
-/// Mildest finding that fails.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
-pub enum FailOn {
-    /// Errors.
-    #[default]
-    Error,
-    /// Warnings and errors.
-    Warning,
-    /// Any finding.
-    Info,
-    /// None: exit 0 with findings.
-    Never,
+    /// Write what was read and asked into a new bundle as well
+    #[arg(long, value_name = "DIR|FILE.tgz", conflicts_with = "bundle", help_heading = "Report")]
+    pub save: Option<PathBuf>,
+    /// A name outside the cluster to ask for
+    #[arg(long, value_name = "NAME", default_value = "example.com")]
+    pub external: String,
+    /// Static Linux binary of svc-trace to ask with, or `none`: a tool of the image asks [default: this program]
+    #[arg(long, value_name = "FILE", env = "SVC_TRACE_AGENT", hide_env_values = true, help_heading = "Debug pod")]
+    pub agent_binary: Option<PathBuf>,
+    /// Which nodes.
+    #[command(flatten)]
+    pub nodes: NodeArgs,
+    /// The debug pod.
+    #[command(flatten)]
+    pub pod: PodArgs,
+    /// The report.
+    #[command(flatten)]
+    pub output: OutputArgs,
 }
 
 /// Arguments of `collect`.
@@ -363,9 +227,25 @@ pub enum ProtocolArg {
 /// Arguments of `explain`.
 #[derive(Debug, Args)]
 pub struct ExplainArgs {
-    /// dnat-target-mismatch, or its number ST323; without one, a table of all codes
-    #[arg(value_name = "CODE")]
+    /// dnat-target-mismatch, or its number ST323; KUBE-MARK-MASQ, KUBE-LOOP-BACK, 0x4000; '-A CHAIN … -j TARGET'; without one, a table of all codes
+    #[arg(value_name = "CODE", allow_hyphen_values = true)]
     pub code: Option<String>,
+    /// The pages of all codes
+    #[arg(long, conflicts_with = "code")]
+    pub all: bool,
+    /// For a terminal, or as it is written
+    #[arg(short, long, value_name = "FORMAT", value_enum, default_value_t)]
+    pub output: PageArg,
+}
+
+/// Form of a page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum PageArg {
+    /// For people.
+    #[default]
+    Human,
+    /// Markdown.
+    Markdown,
 }
 
 /// Arguments of `demo`.
@@ -417,4 +297,21 @@ pub struct CompleteArgs {
     /// Words so far, the last one being typed.
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     pub words: Vec<String>,
+}
+
+/// Arguments of `__agent`.
+#[derive(Debug, Args)]
+pub struct AgentArgs {
+    /// What it is to do.
+    #[arg(value_enum)]
+    pub work: AgentWork,
+}
+
+/// What the agent can do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum AgentWork {
+    /// Ask DNS servers.
+    Dns,
+    /// Connect to addresses.
+    Connect,
 }

@@ -104,6 +104,12 @@ fn command(live: &Arc<KubeOptions>) -> Command {
                 .mut_arg("node", |arg| arg.add(from(Names::Nodes)))
                 .mut_arg("pod_namespace", |arg| arg.add(from(Names::Namespaces)))
         })
+        .mut_subcommand("check", |sub| {
+            sub.mut_arg("services", |arg| arg.add(from(Names::Services)))
+                .mut_arg("node", |arg| arg.add(from(Names::Nodes)))
+                .mut_arg("exclude_namespace", |arg| arg.add(from(Names::Namespaces)))
+                .mut_arg("ignore", |arg| arg.add(codes.clone()))
+        })
         .mut_subcommand("collect", |sub| {
             sub.mut_arg("target", |arg| arg.add(target())).mut_arg("node", |arg| arg.add(from(Names::Nodes)))
         })
@@ -154,9 +160,12 @@ mod tests {
     #[test]
     fn words_of_our_own() {
         assert_eq!(offline(&["dem"]), ["demo", ":4"]);
-        assert_eq!(offline(&[""]), ["trace", "collect", "packet", "explain", "demo", "cleanup", "completion", ":4"]);
+        assert_eq!(
+            offline(&[""]),
+            ["trace", "dns", "check", "collect", "packet", "explain", "demo", "cleanup", "completion", ":4"]
+        );
         assert_eq!(offline(&["demo", "sta"]), ["stale-endpoint", ":4"]);
-        assert_eq!(offline(&["explain", "forward"]), ["forward-drop", ":4"]);
+        assert_eq!(offline(&["explain", "forward-d"]), ["forward-drop", ":4"]);
         assert_eq!(offline(&["web", "--all-n"]), ["--all-nodes", ":4"]);
         assert_eq!(offline(&["web", "-o", "w"]), ["wide", ":4"]);
     }

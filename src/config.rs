@@ -5,12 +5,16 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use tracing_subscriber::filter::{LevelFilter, Targets};
+
+use crate::agent::Work;
 use crate::cli::{
-    Cli, CollectArgs, ColorWhen, Command, FailOn, FormatArg, InputArgs, KubeArgs, NodeArgs, OutputArgs, PacketArgs,
-    PodArgs, ProfileArg, ProtocolArg, TerminalArgs, TraceArgs, ViaArg,
+    AgentWork, Cli, CollectArgs, ColorWhen, Command, DnsArgs, ExplainArgs, FailOn, FormatArg, InputArgs, KubeArgs,
+    NodeArgs, OutputArgs, PacketArgs, PageArg, PodArgs, ProfileArg, ProtocolArg, TerminalArgs, TraceArgs, ViaArg,
 };
 use crate::collect::config::{CollectConfig, KubeOptions, Limits, NodeChoice, PodOptions, Profile, Via, WhichNodes};
 use crate::diagnose::PacketQuery;
+use crate::explain::Form;
 use crate::query::{Client, Target};
 use crate::render::{Format, Glyphs, Style};
 use crate::report::Severity;
@@ -18,11 +22,16 @@ use crate::walk::packet::Protocol;
 use crate::{Error, Result};
 
 mod action;
+pub mod check;
+mod print_job;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 mod tests;
 
-pub use action::{Action, Asked, Color, Config, Input, ObjectsFrom, Output, PacketInput, Reach, Sampling};
+pub use action::{
+    Action, Asked, Color, Config, DnsAsked, DnsInput, Explained, Input, ObjectsFrom, Output, PacketInput, Reach,
+    Sampling,
+};
 
 /// The widest that is drawn on a terminal unless `--width` says so: longer lines are hard to follow.
 const WIDEST: usize = 120;
@@ -31,6 +40,7 @@ const WIDTH: usize = 80;
 
 /// What the program finds around it; gathered once by `main`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a question of its own")]
 pub struct Surroundings {
     /// Columns of the terminal that standard output is; `None`: it is none.
     pub terminal: Option<usize>,
@@ -40,6 +50,10 @@ pub struct Surroundings {
     pub force_color: bool,
     /// `TERM=dumb`.
     pub dumb: bool,
+    /// `GITHUB_STEP_SUMMARY` (docs.github.com, workflow commands).
+    pub step_summary: Option<PathBuf>,
+    /// This is a pod of a cluster (`KUBERNETES_SERVICE_HOST`).
+    pub in_cluster: bool,
 }
 
 impl Config {
@@ -56,12 +70,20 @@ impl Config {
                 output = output_of(&args.output, style)?;
                 trace(args, kube)?
             }
+            Command::Dns(args) => {
+                output = output_of(&args.output, style)?;
+                dns(args, kube, around)?
+            }
+            Command::Check(args) => {
+                output = output_of(&args.output, style)?;
+                check::check(args, kube)?
+            }
             Command::Collect(args) => collect(args, kube)?,
             Command::Packet(args) => {
                 output = output_of(&args.output, style)?;
                 packet(args)?
             }
-            Command::Explain(args) => Action::Explain(args.code),
+            Command::Explain(args) => explained(args),
             Command::Demo(args) => {
                 output = output_of(&args.output, style)?;
                 if args.list { Action::DemoList } else { Action::Demo(args.scenario) }
@@ -71,8 +93,13 @@ impl Config {
                 Action::Cleanup(collect_config(kube, NodeArgs::default(), pod)?)
             }
             Command::Completion(args) => Action::Completion(args.shell),
+            Command::Agent(args) => Action::Agent(match args.work {
+                AgentWork::Dns => Work::Dns,
+                AgentWork::Connect => Work::Connect,
+            }),
             Command::Complete(args) => Action::Complete(args.words),
         };
+        output.step_summary.clone_from(&around.step_summary);
         Ok(Self { action, output, color: color(terminal.color, around), verbosity: terminal.verbosity })
     }
 }
@@ -80,15 +107,16 @@ impl Config {
 impl Config {
     /// What is logged at `-v LEVEL`, as kubectl's levels go: nothing, then what is done, then how, then the libraries.
     #[must_use]
-    pub fn log_filter(&self) -> &'static str {
-        match self.verbosity {
-            0 => "off",
-            1 | 2 => "svc_trace=warn",
-            3 | 4 => "svc_trace=info",
-            5 | 6 => "svc_trace=debug",
-            7 | 8 => "svc_trace=trace,info",
-            _ => "svc_trace=trace,debug",
-        }
+    pub fn log_targets(&self) -> Option<Targets> {
+        let (own, others) = match self.verbosity {
+            0 => return None,
+            1 | 2 => (LevelFilter::WARN, LevelFilter::OFF),
+            3 | 4 => (LevelFilter::INFO, LevelFilter::OFF),
+            5 | 6 => (LevelFilter::DEBUG, LevelFilter::OFF),
+            7 | 8 => (LevelFilter::TRACE, LevelFilter::INFO),
+            _ => (LevelFilter::TRACE, LevelFilter::DEBUG),
+        };
+        Some(Targets::new().with_default(others).with_target("svc_trace", own))
     }
 }
 
@@ -111,6 +139,19 @@ fn style(terminal: &TerminalArgs, around: &Surroundings) -> Style {
     Style { width, glyphs, ..Style::default() }
 }
 
+fn explained(args: ExplainArgs) -> Action {
+    let what = match args.code {
+        Some(code) => Explained::One(code),
+        None if args.all => Explained::All,
+        None => Explained::List,
+    };
+    let form = match args.output {
+        PageArg::Human => Form::Terminal,
+        PageArg::Markdown => Form::Markdown,
+    };
+    Action::Explain(what, form)
+}
+
 fn output_of(args: &OutputArgs, style: Style) -> Result<Output> {
     let fail_on = match args.fail_on {
         FailOn::Error => Some(Severity::Error),
@@ -122,9 +163,13 @@ fn output_of(args: &OutputArgs, style: Style) -> Result<Output> {
         FormatArg::Human => Format::Human,
         FormatArg::Wide => Format::Wide,
         FormatArg::Json => Format::Json,
+        FormatArg::Yaml => Format::Yaml,
+        FormatArg::Junit => Format::Junit,
+        FormatArg::Github => Format::Github,
+        FormatArg::Markdown => Format::Markdown,
     };
     let files = args.report.iter().map(|text| report_file(text)).collect::<Result<_>>()?;
-    Ok(Output { format, files, style: Style { fail_on, ..style } })
+    Ok(Output { format, files, style: Style { fail_on, ..style }, step_summary: None })
 }
 
 /// `json=FILE`.
@@ -137,7 +182,14 @@ fn report_file(text: &str) -> Result<(Format, PathBuf)> {
         "human" => Format::Human,
         "wide" => Format::Wide,
         "json" => Format::Json,
-        _ => return Err(Error::usage_help(format!("`{format}` is no format of a report: human, wide, json"), help)),
+        "yaml" => Format::Yaml,
+        "junit" => Format::Junit,
+        "github" => Format::Github,
+        "markdown" => Format::Markdown,
+        _ => {
+            let known = "human, wide, json, yaml, junit, github, markdown";
+            return Err(Error::usage_help(format!("`{format}` is no format of a report: {known}"), help));
+        }
     };
     Ok((format, PathBuf::from(file)))
 }
@@ -167,6 +219,38 @@ fn trace(args: TraceArgs, kube: KubeArgs) -> Result<Action> {
         }
     };
     Ok(Action::Trace { asked, input, sampling })
+}
+
+fn dns(args: DnsArgs, kube: KubeArgs, around: &Surroundings) -> Result<Action> {
+    let DnsArgs { name, from, bundle, local, save, external, agent_binary, nodes, pod, output: _ } = args;
+    let input = InputArgs { bundle, local, node_dump: Vec::new() };
+    refuse_mixtures(&input, &nodes, &pod, Sampling::Once)?;
+    let asked = DnsAsked {
+        name,
+        from: from.as_deref().map(Client::parse).transpose()?,
+        from_text: from,
+        namespace: kube.namespace.clone(),
+        nodes: nodes.node.clone(),
+        external,
+    };
+    if let Some(Client::Address(_) | Client::External) = asked.from {
+        let help = "say `--from pod/NAME`, `--from deploy/NAME` or `--from node/NAME`";
+        return Err(Error::usage_help("questions are asked from inside the cluster alone", help));
+    }
+    let dry_run = pod.dry_run;
+    let mut collect = collect_config(kube, nodes, pod)?;
+    // in a pod nothing has to be made to ask as a pod does
+    let no_place = asked.from.is_none() && collect.nodes.which == WhichNodes::One && collect.via == Via::DebugPod;
+    if local || (around.in_cluster && no_place) {
+        collect.via = Via::Local;
+    }
+    collect.agent = agent_binary;
+    let input = match input.bundle {
+        Some(path) => DnsInput::Bundle(path),
+        None if dry_run => DnsInput::DryRun(Box::new(collect)),
+        None => DnsInput::Live { collect: Box::new(collect), save },
+    };
+    Ok(Action::Dns { asked, input })
 }
 
 /// Flags that contradict each other.

@@ -7,12 +7,22 @@ use crate::cluster::nearest;
 use crate::collect::bundle;
 use crate::collect::scope::Scope;
 use crate::collect::snapshot::Snapshot;
-use crate::query::{Query, Target};
+use crate::query::{DnsQuery, Query, Target};
 use crate::render::{Style, prose};
+use crate::report::Report;
 use crate::{Error, Result};
 
 /// Files of a bundle: name in it and content.
 type Files = &'static [(&'static str, &'static str)];
+
+/// Which command a demo shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Question {
+    /// `trace`.
+    Trace,
+    /// `dns`.
+    Dns,
+}
 
 /// One thing to see.
 #[derive(Debug, Clone, Copy)]
@@ -23,7 +33,9 @@ pub struct Scenario {
     pub about: &'static str,
     /// Where the data is from, in one line.
     pub origin: &'static str,
-    /// What is traced.
+    /// What is asked.
+    pub question: Question,
+    /// What is traced, or the name that DNS is asked for.
     pub target: &'static str,
     /// Nodes that are looked at; empty: all there are.
     nodes: &'static [&'static str],
@@ -57,6 +69,15 @@ const STALE: Files = files!("stale":
     "nodes/node-a/sysctl.txt"
 );
 
+/// Two nodes that asked DNS, and the rules of the one that could not.
+const DNS: Files = files!("dns":
+    "bundle.json" "probes.json"
+    "objects/services.json" "objects/endpointslices.json" "objects/pods.json" "objects/nodes.json"
+    "nodes/a/commands.json" "nodes/a/iptables-save.txt" "nodes/a/ip6tables-save.txt" "nodes/a/iptables-legacy-save.txt"
+    "nodes/a/ip6tables-legacy-save.txt" "nodes/a/proc-net-fib_trie.txt" "nodes/a/proc-net-route.txt"
+    "nodes/a/proc-net-dev.txt" "nodes/a/proc-net-ipv6_route.txt" "nodes/a/proc-net-if_inet6.txt" "nodes/a/sysctl.txt"
+);
+
 const CAPTURE: &str = "a capture of a cluster of three nodes, Kubernetes 1.34, a part of its Services";
 
 /// All of them, the healthy one first.
@@ -65,6 +86,7 @@ pub const SCENARIOS: &[Scenario] = &[
         name: "healthy",
         about: "a Service with three ready endpoints, as it should be",
         origin: CAPTURE,
+        question: Question::Trace,
         target: "echo",
         nodes: &["a"],
         files: CLUSTER,
@@ -74,6 +96,7 @@ pub const SCENARIOS: &[Scenario] = &[
         name: "nodeport",
         about: "a NodePort Service on two nodes: every address, from inside and outside",
         origin: CAPTURE,
+        question: Question::Trace,
         target: "nodeport",
         nodes: &[],
         files: CLUSTER,
@@ -83,6 +106,7 @@ pub const SCENARIOS: &[Scenario] = &[
         name: "affinity",
         about: "session affinity: where a client goes that was here before",
         origin: CAPTURE,
+        question: Question::Trace,
         target: "sticky",
         nodes: &["a"],
         files: CLUSTER,
@@ -92,6 +116,7 @@ pub const SCENARIOS: &[Scenario] = &[
         name: "selector-typo",
         about: "a selector that matches no pod, by one letter",
         origin: CAPTURE,
+        question: Question::Trace,
         target: "broken-selector",
         nodes: &["a"],
         files: CLUSTER,
@@ -101,6 +126,7 @@ pub const SCENARIOS: &[Scenario] = &[
         name: "not-ready",
         about: "pods are there, none is ready, the node refuses",
         origin: CAPTURE,
+        question: Question::Trace,
         target: "broken-unready",
         nodes: &["a"],
         files: CLUSTER,
@@ -110,6 +136,7 @@ pub const SCENARIOS: &[Scenario] = &[
         name: "port-name",
         about: "targetPort names a port that no container has",
         origin: CAPTURE,
+        question: Question::Trace,
         target: "broken-port-name",
         nodes: &["a"],
         files: CLUSTER,
@@ -119,6 +146,7 @@ pub const SCENARIOS: &[Scenario] = &[
         name: "stale-endpoint",
         about: "a node that was left behind sends connections to pods that are gone",
         origin: "a capture of what kube-proxy 1.34 programmed, taken after pods went and it had stopped",
+        question: Question::Trace,
         target: "web",
         nodes: &[],
         files: STALE,
@@ -128,10 +156,21 @@ pub const SCENARIOS: &[Scenario] = &[
         name: "forward-drop",
         about: "a firewall that drops what is forwarded",
         origin: "a capture of a cluster of three nodes, Kubernetes 1.34, the policy of FORWARD changed by hand",
+        question: Question::Trace,
         target: "echo",
         nodes: &["a"],
         files: CLUSTER,
         instead: &[("nodes/a/iptables-save.txt", include_str!("../demo/forward-drop/iptables-save.txt"))],
+    },
+    Scenario {
+        name: "dns",
+        about: "DNS fails from one node, and it is not DNS: by elimination, down to the rule that is missing",
+        origin: "a capture of a cluster of two nodes, Kubernetes 1.34, the rules of its DNS Service flushed on one",
+        question: Question::Dns,
+        target: "",
+        nodes: &[],
+        files: DNS,
+        instead: &[],
     },
 ];
 
@@ -166,18 +205,42 @@ impl Scenario {
         })
     }
 
+    /// The answer.
+    ///
+    /// # Errors
+    /// If its target cannot be read, or it is no bundle.
+    pub fn report(&self) -> Result<Report> {
+        match self.question {
+            Question::Trace => {
+                let query = self.query()?;
+                crate::analyze(&self.snapshot(&Scope::of(&query))?, &query)
+            }
+            Question::Dns => {
+                let query = DnsQuery {
+                    name: (!self.target.is_empty()).then(|| self.target.to_owned()),
+                    from: None,
+                    from_text: None,
+                    namespace: "default".to_owned(),
+                    nodes: self.nodes.iter().map(|node| (*node).to_owned()).collect(),
+                    external: DnsQuery::EXTERNAL.to_owned(),
+                };
+                crate::analyze_dns(&self.snapshot(&Scope::everything())?, &query)
+            }
+        }
+    }
+
     /// The data, loaded as any bundle is.
     ///
     /// # Errors
     /// If it is no bundle.
-    pub fn snapshot(&self, query: &Query) -> Result<Snapshot> {
+    pub fn snapshot(&self, scope: &Scope) -> Result<Snapshot> {
         let files: BTreeMap<String, Vec<u8>> = self
             .files
             .iter()
             .chain(self.instead)
             .map(|(name, text)| ((*name).to_owned(), text.as_bytes().to_vec()))
             .collect();
-        bundle::load_memory(self.name, files, &Scope::of(query))
+        bundle::load_memory(self.name, files, scope)
     }
 
     /// The line before the report: what is seen, and that it is no cluster of the reader's.
@@ -205,9 +268,9 @@ mod tests {
 
     #[test]
     fn every_scenario_loads_whole() {
-        for scenario in SCENARIOS {
+        for scenario in SCENARIOS.iter().filter(|scenario| scenario.question == Question::Trace) {
             let query = scenario.query().unwrap();
-            let snapshot = scenario.snapshot(&query).unwrap();
+            let snapshot = scenario.snapshot(&Scope::of(&query)).unwrap();
             assert!(snapshot.gaps.is_empty(), "{}: {:?}", scenario.name, snapshot.gaps);
             assert!(
                 snapshot.objects.services.is_some()
@@ -240,14 +303,21 @@ mod tests {
     fn a_changed_file_is_changed_in_one_line() {
         let scenario = Scenario::find("forward-drop").unwrap();
         let query = scenario.query().unwrap();
-        let changed = scenario.snapshot(&query).unwrap();
-        let original = Scenario { instead: &[], ..scenario }.snapshot(&query).unwrap();
+        let changed = scenario.snapshot(&Scope::of(&query)).unwrap();
+        let original = Scenario { instead: &[], ..scenario }.snapshot(&Scope::of(&query)).unwrap();
         let text =
             |snapshot: &Snapshot| snapshot.nodes.get("a").unwrap().dumps.get("iptables-save").unwrap().text.clone();
         let (changed, original) = (text(&changed), text(&original));
         let differing: Vec<(&str, &str)> = changed.lines().zip(original.lines()).filter(|(a, b)| a != b).collect();
         assert_eq!(differing, [(":FORWARD DROP [0:0]", ":FORWARD ACCEPT [0:0]")]);
         assert_eq!(changed.lines().count(), original.lines().count());
+    }
+
+    #[test]
+    fn dns_leads_to_the_rules() {
+        let report = Scenario::find("dns").unwrap().report().unwrap();
+        let codes: Vec<&str> = report.findings.iter().map(|finding| finding.code.as_str()).collect();
+        assert_eq!(codes, ["dns-service-ip-only", "service-rule-missing"]);
     }
 
     #[test]

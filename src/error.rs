@@ -23,6 +23,8 @@ pub enum Error {
         name: String,
         /// `namespace/name` of what comes near, best first.
         nearest: Vec<String>,
+        /// What nodes still hold that may have been its, in words.
+        left: Option<String>,
     },
     /// A file or folder could not be read or written.
     #[error("cannot {action} `{}`: {source}", path.display())]
@@ -59,6 +61,9 @@ pub enum Error {
     /// A signal came while nodes were read; what was made was removed.
     #[error("interrupted")]
     Interrupted,
+    /// The time of `--timeout` has passed; what was made was removed.
+    #[error("it took longer than --timeout allows")]
+    TooLate,
     /// The report could not be written.
     #[error("cannot write the report: {0}")]
     Output(#[from] std::io::Error),
@@ -70,9 +75,36 @@ impl Error {
         Self::Usage { message: message.into(), help: None }
     }
 
+    /// Adds what nodes still hold to the error of a Service that is not there, unless its name is near another's.
+    #[must_use]
+    pub fn with_left(mut self, find: impl FnOnce() -> Option<String>) -> Self {
+        if let Self::NoSuchService { nearest, left, .. } = &mut self
+            && nearest.is_empty()
+        {
+            *left = find();
+        }
+        self
+    }
+
     /// A usage error with something to run next.
     pub fn usage_help(message: impl Into<String>, help: impl Into<String>) -> Self {
         Self::Usage { message: message.into(), help: Some(help.into()) }
+    }
+
+    /// The exit code: 2, or what a shell expects of a program that a signal ended.
+    #[must_use]
+    pub const fn exit_code(&self) -> u8 {
+        match self {
+            Self::Interrupted => 130,
+            Self::Usage { .. }
+            | Self::NoSuchService { .. }
+            | Self::File { .. }
+            | Self::Bundle { .. }
+            | Self::Kubeconfig { .. }
+            | Self::Api { .. }
+            | Self::TooLate
+            | Self::Output(_) => 2,
+        }
     }
 
     /// What to do next, if there is something.
@@ -80,6 +112,7 @@ impl Error {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Usage { help, .. } | Self::Api { help, .. } => help.clone(),
+            Self::NoSuchService { left: Some(left), .. } => Some(left.clone()),
             Self::NoSuchService { nearest, namespace, .. } => Some(if nearest.is_empty() {
                 format!("kubectl get services -n {namespace}")
             } else {
@@ -89,6 +122,7 @@ impl Error {
             Self::Kubeconfig { .. } => {
                 Some("kubectl config get-contexts; or give --kubeconfig FILE, or --bundle DIR".into())
             }
+            Self::TooLate => Some("give more --timeout, or fewer nodes: --sample 1".into()),
             Self::File { .. } | Self::Output(_) | Self::Interrupted => None,
         }
     }

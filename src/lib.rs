@@ -28,7 +28,9 @@
 //!
 //! **plane** a node's dataplane · **snapshot** all that was read · **path** a client place and an address · **outcome** one
 //! way a packet can go · **disposition** how it ends · **expectation** what the objects promise · **finding** the cluster
-//! is wrong · **gap** we could not look · **issue** a line we could not read.
+//! is wrong · **gap** we could not look · **issue** a line we could not read · **probe** a question that was put to a
+//! DNS server from inside the cluster (`agent/` puts it), and what came back · **connection** one that the agent made to an
+//! address of which the walk says "delivered", and what it met with.
 //!
 //! # Where the code found the first design wrong
 //!
@@ -37,8 +39,14 @@
 //!   their condition in `when` and no share: so shares still sum to a million, and nothing undecided reads "delivered".
 //! - `untouched` is judged by the destination alone: a packet whose source was replaced by somebody's masquerade, and
 //!   whose destination was not, has reached no Service.
+//! - All `nat` chains of a hook, of both rule languages, run inside one dispatcher at a fixed priority; their own orders
+//!   them among themselves only (Linux `nf_nat_proto.c`). Where two stores may come first, both orders are walked.
+//! - IPVS is a base chain of its own at INPUT and OUTPUT, behind the filter; what it sends on starts OUTPUT anew.
+//! - A check is `analyze` for many Services with one [`report::Report`]: planes are read once, suites and baselines are the
+//!   gate's.
 //! - OUTPUT sees the outgoing interface of before its own translation, as in the kernel; routing after it sees the new.
 
+pub mod agent;
 pub mod cli;
 pub mod cluster;
 pub mod collect;
@@ -47,14 +55,19 @@ pub mod config;
 pub mod dataplane;
 pub mod demo;
 pub mod diagnose;
+pub mod dns;
 pub mod error;
 pub mod explain;
+pub mod gate;
+pub mod job;
+pub mod probe;
 pub mod query;
 pub mod render;
 pub mod report;
 pub mod run;
 pub mod sugar;
 pub mod walk;
+mod yaml;
 
-pub use diagnose::{PacketQuery, analyze, packet};
+pub use diagnose::{CheckQuery, PacketQuery, analyze, analyze_check, dns::analyze as analyze_dns, packet};
 pub use error::{Error, Result};

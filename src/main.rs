@@ -5,20 +5,24 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
 use svc_trace::cli::Cli;
+use svc_trace::collect::last_resort;
 use svc_trace::config::{Color, Config, Surroundings};
 use svc_trace::{Error, render, run, sugar};
+use tracing_subscriber::layer::{Layer, SubscriberExt};
+use tracing_subscriber::util::SubscriberInitExt;
 
 #[cfg(target_env = "musl")]
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    last_resort::install();
     let cli = Cli::parse_from(sugar::with_trace(&Cli::command(), std::env::args_os().collect()));
     match answer(cli) {
         Ok(exit) => ExitCode::from(exit.code()),
         Err(error) => {
             complain(&error);
-            ExitCode::from(2)
+            ExitCode::from(error.exit_code())
         }
     }
 }
@@ -26,11 +30,12 @@ fn main() -> ExitCode {
 fn answer(cli: Cli) -> Result<run::Exit, Error> {
     let config = Config::new(cli, &surroundings())?;
     colored::control::set_override(config.color == Color::On);
-    tracing_subscriber::fmt()
-        .with_env_filter(tracing_subscriber::EnvFilter::new(config.log_filter()))
-        .with_writer(std::io::stderr)
-        .with_ansi(config.color == Color::On && std::io::stderr().is_terminal())
-        .init();
+    if let Some(targets) = config.log_targets() {
+        let lines = tracing_subscriber::fmt::layer()
+            .with_writer(std::io::stderr)
+            .with_ansi(config.color == Color::On && std::io::stderr().is_terminal());
+        tracing_subscriber::registry().with(lines.with_filter(targets)).init();
+    }
     let answer = run::run(config)?;
     answer.write(&mut std::io::stdout().lock())?;
     Ok(answer.exit)
@@ -43,7 +48,9 @@ fn surroundings() -> Surroundings {
         terminal: std::io::stdout().is_terminal().then(columns),
         no_color: set("NO_COLOR").is_some(),
         force_color: set("CLICOLOR_FORCE").is_some_and(|value| value != "0"),
+        in_cluster: set("KUBERNETES_SERVICE_HOST").is_some(),
         dumb: set("TERM").is_some_and(|term| term == "dumb"),
+        step_summary: set("GITHUB_STEP_SUMMARY").map(Into::into),
     }
 }
 

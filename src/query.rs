@@ -1,6 +1,10 @@
 //! What is asked: the target and the client, read from the words a user types.
 
+mod dns;
+
 use std::net::IpAddr;
+
+pub use dns::DnsQuery;
 
 use crate::error::{Error, Result};
 use crate::walk::packet::Protocol;
@@ -44,6 +48,13 @@ pub enum Target {
         port: Option<u16>,
         /// Protocol, when given.
         protocol: Option<Protocol>,
+    },
+    /// An Ingress: the way to its controller, and from there to the pods.
+    Ingress {
+        /// Namespace, when it was given with the name.
+        namespace: Option<String>,
+        /// Name.
+        name: String,
     },
     /// A node by name and a port.
     Node {
@@ -91,25 +102,12 @@ pub enum Client {
 }
 
 /// What a target may look like, for the hint of an error.
-const TARGETS: &str = "a target is `web`, `web:http`, `web:80/tcp`, `svc/web`, `web.shop.svc`, `10.96.0.10:53`, `[fd00::a]:53` or `node-a:30080`";
+const TARGETS: &str = "a target is `web`, `web:http`, `web:80/tcp`, `svc/web`, `web.shop.svc`, `10.96.0.10:53`, `[fd00::a]:53`, `node-a:30080` or `ingress/web`";
 /// What a client may look like, for the hint of an error.
 const CLIENTS: &str = "say `--from pod/NAME`, `deploy/NAME`, `node/NAME`, an address, or `external`";
 /// Kinds that a target is often given with and that have no address of their own.
-const NOT_TRACED: [&str; 13] = [
-    "pod",
-    "pods",
-    "po",
-    "deploy",
-    "deployment",
-    "deployments",
-    "sts",
-    "statefulset",
-    "ds",
-    "daemonset",
-    "ing",
-    "ingress",
-    "endpoints",
-];
+const NOT_TRACED: [&str; 11] =
+    ["pod", "pods", "po", "deploy", "deployment", "deployments", "sts", "statefulset", "ds", "daemonset", "endpoints"];
 
 impl Target {
     /// Reads the words that a user types.
@@ -137,6 +135,15 @@ impl Target {
             Some(Port::Name(_)) | None => Err(wrong("names a node without a port number")),
         };
         match kind {
+            Kind::Ingress if port.is_some() => Err(wrong("names an Ingress, which has no port")),
+            Kind::Ingress => {
+                let (namespace, name) = match name.split_once('/') {
+                    Some((namespace, name)) => (Some(namespace), name),
+                    None => (None, name),
+                };
+                let checked = |name: &str| check_name(name).map(ToOwned::to_owned).map_err(|why| wrong(&why));
+                Ok(Self::Ingress { namespace: namespace.map(checked).transpose()?, name: checked(name)? })
+            }
             Kind::Node => node(check_name(name).map_err(|why| wrong(&why))?, port),
             Kind::Service | Kind::Any => {
                 if let Some((namespace, name)) = name.split_once('/') {
@@ -217,6 +224,7 @@ enum Kind {
     Any,
     Service,
     Node,
+    Ingress,
 }
 
 /// `/udp` at the end, where a port or an address stands before it; `svc/udp` is a Service of that name.
@@ -234,6 +242,7 @@ fn split_kind(text: &str) -> std::result::Result<(Kind, &str), String> {
     match text.split_once('/') {
         Some(("svc" | "service" | "services", rest)) => Ok((Kind::Service, rest)),
         Some(("node" | "nodes" | "no", rest)) => Ok((Kind::Node, rest)),
+        Some(("ingress" | "ingresses" | "ing", rest)) => Ok((Kind::Ingress, rest)),
         Some((kind, _)) if NOT_TRACED.contains(&kind) => Err("is no Service: a client is given with --from".into()),
         Some(_) | None => Ok((Kind::Any, text)),
     }
@@ -335,6 +344,12 @@ mod tests {
         case("[fd00::a]", &address("fd00::a", None, None));
         case("fd00::a", &address("fd00::a", None, None));
         let node = |node: &str, port| Target::Node { node: node.into(), port, protocol: None };
+        let ingress = |namespace: Option<&str>, name: &str| Target::Ingress {
+            namespace: namespace.map(Into::into),
+            name: name.into(),
+        };
+        case("ingress/web", &ingress(None, "web"));
+        case("ing/shop/web", &ingress(Some("shop"), "web"));
         case("node/a:30080", &node("a", 30080));
         case("ip-10-0-0-1.eu.compute.internal:30080", &node("ip-10-0-0-1.eu.compute.internal", 30080));
     }
@@ -350,6 +365,7 @@ mod tests {
     fn what_is_no_target() {
         wrong("", "the target is empty");
         wrong("pod/web", "`pod/web` is no Service: a client is given with --from");
+        wrong("ingress/web:80", "`ingress/web:80` names an Ingress, which has no port");
         wrong("web:", "`web:` has no port number or name after the colon");
         wrong("web:0", "`web:0` has a port that is not 1 to 65535");
         wrong("web:70000", "`web:70000` has a port that is not 1 to 65535");

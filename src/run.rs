@@ -6,17 +6,22 @@ use std::path::{Path, PathBuf};
 use clap::CommandFactory;
 
 use crate::cli::{Cli, ShellArg};
-use crate::collect::config::Say;
+use crate::collect::config::{NodeChoice, Say, Via, WhichNodes};
 use crate::collect::scope::Scope;
 use crate::collect::snapshot::Snapshot;
 use crate::collect::{self, CollectConfig, bundle, pasted};
-use crate::config::{Action, Asked, Config, Input, ObjectsFrom, Output, PacketInput, Reach, Sampling};
+use crate::config::{
+    Action, Asked, Config, DnsAsked, DnsInput, Explained, Input, ObjectsFrom, Output, PacketInput, Reach, Sampling,
+};
 use crate::demo::Scenario;
 use crate::diagnose::PacketQuery;
+use crate::probe::PlaceClient;
 use crate::query::{Query, Target};
 use crate::render::{self, Format};
 use crate::report::{Code, Gap, Report, Verdict};
 use crate::{Error, Result, complete, demo, explain};
+
+mod check;
 
 /// Name of a node of which only pasted dumps are known.
 const PASTED: &str = "pasted";
@@ -28,6 +33,8 @@ pub struct Answer {
     pub text: String,
     /// Reports to write beside it.
     pub files: Vec<(PathBuf, String)>,
+    /// What is added to the end of a file that others write too.
+    pub added: Option<(PathBuf, String)>,
     /// For the exit code.
     pub exit: Exit,
 }
@@ -57,14 +64,23 @@ impl Exit {
 
 impl Answer {
     fn text(text: impl Into<String>) -> Self {
-        Self { text: text.into(), files: Vec::new(), exit: Exit::Fine }
+        Self { text: text.into(), files: Vec::new(), added: None, exit: Exit::Fine }
     }
 
     fn report(report: &Report, output: &Output) -> Self {
         let draw = |format: Format| render::render(report, format, output.style);
+        // the runner gives each step a file of its own, which all that run in it add to
+        let (added, files): (Vec<_>, Vec<_>) =
+            output.files.iter().partition::<Vec<_>, _>(|(_, path)| output.step_summary.as_ref() == Some(path));
+        let summary = match (added.first(), &output.step_summary) {
+            (Some((format, path)), _) => Some((path.clone(), draw(*format))),
+            (None, Some(path)) if output.format == Format::Github => Some((path.clone(), draw(Format::Markdown))),
+            (None, _) => None,
+        };
         Self {
             text: draw(output.format),
-            files: output.files.iter().map(|(format, path)| (path.clone(), draw(*format))).collect(),
+            files: files.iter().map(|(format, path)| (path.clone(), draw(*format))).collect(),
+            added: summary,
             exit: match report.verdict(output.style.fail_on) {
                 Verdict::Healthy => Exit::Fine,
                 Verdict::Findings => Exit::Findings,
@@ -81,6 +97,10 @@ impl Answer {
         for (path, text) in &self.files {
             std::fs::write(path, text).map_err(|source| Error::File { action: "write", path: path.clone(), source })?;
         }
+        if let Some((path, text)) = &self.added {
+            let add = || std::fs::OpenOptions::new().append(true).create(true).open(path)?.write_all(text.as_bytes());
+            add().map_err(|source| Error::File { action: "write", path: path.clone(), source })?;
+        }
         match out.write_all(self.text.as_bytes()).and_then(|()| out.flush()) {
             Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
             other => Ok(other?),
@@ -96,15 +116,20 @@ pub fn run(config: Config) -> Result<Answer> {
     let Config { action, output, .. } = config;
     match action {
         Action::Trace { asked, input, sampling } => trace(&asked, input, sampling, &output),
+        Action::Dns { asked, input } => dns(&asked, input, &output),
+        Action::Check(action) => check::check(*action, &output),
         Action::DryRun { asked, collect } => dry_run(asked.as_ref(), &collect),
         Action::Collect { asked, reach, collect, to } => make_bundle(asked.as_ref(), reach, collect, &to),
         Action::Packet { packet, input } => walk_packet(&packet, &input, &output),
-        Action::Explain(None) => Ok(Answer::text(explain::list(output.style))),
-        Action::Explain(Some(code)) => Ok(Answer::text(explain::page(&code, output.style)?)),
+        Action::PrintJob(job) => Ok(Answer::text(crate::job::manifest(&job))),
+        Action::Explain(Explained::List, _) => Ok(Answer::text(explain::list(output.style))),
+        Action::Explain(Explained::All, form) => Ok(Answer::text(explain::all(form, output.style))),
+        Action::Explain(Explained::One(what), form) => Ok(Answer::text(explain::page(&what, form, output.style)?)),
         Action::Demo(name) => run_demo(&name, &output),
         Action::DemoList => Ok(Answer::text(demo::list(output.style))),
         Action::Cleanup(collect) => cleanup(&collect),
         Action::Completion(shell) => Ok(Answer::text(completion(shell))),
+        Action::Agent(work) => Ok(Answer::text(crate::agent::serve(work, std::io::stdin().lock())?)),
         Action::Complete(words) => Ok(Answer::text(complete::candidates(&words))),
     }
 }
@@ -150,6 +175,49 @@ async fn live(asked: &Asked, collect: CollectConfig, sampling: Sampling) -> Resu
     }
     Box::pin(collect::settle(&collect, &query, &mut snapshot, &nodes)).await?;
     crate::analyze(&snapshot, &query)
+}
+
+fn dns(asked: &DnsAsked, input: DnsInput, output: &Output) -> Result<Answer> {
+    let report = match input {
+        DnsInput::Bundle(path) => {
+            let query = asked.query("default");
+            crate::analyze_dns(&bundle::load(&path, &Scope::everything())?, &query)?
+        }
+        DnsInput::DryRun(collect) => {
+            let text = wait(async {
+                let query = asked.query(&collect::namespace(&collect)?);
+                collect::dns::manifest(&collect, &query).await
+            })?;
+            return Ok(Answer::text(text));
+        }
+        DnsInput::Live { collect, save } => {
+            let collect = told(*collect);
+            let (snapshot, report) = wait(live_dns(asked, &collect))?;
+            if let Some(to) = save {
+                collect::save(&snapshot, &to)?;
+            }
+            report
+        }
+    };
+    Ok(Answer::report(&report, output))
+}
+
+/// Asks, judges, and reads the rules of a node where they are what is left to look at.
+async fn live_dns(asked: &DnsAsked, collect: &CollectConfig) -> Result<(Snapshot, Report)> {
+    let query = asked.query(&collect::namespace(collect)?);
+    let mut snapshot = collect::dns::ask(collect, &query).await?;
+    let mut report = crate::analyze_dns(&snapshot, &query)?;
+    if let Some(next) = report.dns.as_ref().and_then(|dns| dns.next.clone()) {
+        let nodes = NodeChoice { which: WhichNodes::Named(next.nodes.clone()), max: None };
+        // a pod that asks for itself has no rules of a node to read
+        let in_pod = snapshot.probes.iter().any(|place| place.client != PlaceClient::Host);
+        let via = if collect.via == Via::Local && in_pod { Via::ApiOnly } else { collect.via };
+        let read = collect::collect(&CollectConfig { nodes, via, ..collect.clone() }, &next).await?;
+        snapshot.nodes = read.nodes;
+        snapshot.gaps.extend(read.gaps);
+        report = crate::analyze_dns(&snapshot, &query)?;
+    }
+    Ok((snapshot, report))
 }
 
 /// The objects that go with pasted dumps. An API that cannot be reached is no reason not to read the dump.
@@ -287,8 +355,7 @@ fn add_pasted(snapshot: &mut Snapshot, node: Option<&str>, files: &[PathBuf]) ->
 
 fn run_demo(name: &str, output: &Output) -> Result<Answer> {
     let scenario = Scenario::find(name)?;
-    let query = scenario.query()?;
-    let report = crate::analyze(&scenario.snapshot(&query)?, &query)?;
+    let report = scenario.report()?;
     let mut answer = Answer::report(&report, output);
     if output.format != Format::Json {
         answer.text.insert_str(0, &render::note(&scenario.introduction(), output.style));

@@ -9,7 +9,8 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use cluster::{Cluster, Said, await_that};
+use cluster::faults::{self, Case, Fault, iptables_node};
+use cluster::{Cluster, PROGRAM, Said, await_that};
 
 /// Gaps that say that a node's proxy is not one that is modelled: not healthy, and no failure of ours.
 fn only_not_modelled(said: &Said) -> bool {
@@ -158,9 +159,53 @@ fn signals_leave_nothing_behind() {
         assert!(killed.success());
         let rest: Vec<_> = lines.map_while(Result::ok).collect();
         let status = program.wait().unwrap();
-        assert_eq!(status.code(), Some(2), "{signal}: {rest:?}");
+        assert_eq!(status.code(), Some(130), "{signal}: {rest:?}");
         assert_eq!(cluster.jobs(), [""; 0], "{signal}: {rest:?}");
     }
+}
+
+#[test]
+fn a_credential_plugin_is_asked() {
+    const NAME: &str = "a_credential_plugin_is_asked";
+    let Some(mut cluster) = Cluster::find(NAME) else { return };
+    let text = std::fs::read_to_string(&cluster.kubeconfig).unwrap();
+    let mut config: serde_json::Value = serde_saphyr::from_str(&text).unwrap();
+    let user = config["users"][0]["user"].take();
+    let decode = |key: &str| {
+        let bytes = data_encoding::BASE64.decode(user[key].as_str()?.as_bytes()).unwrap();
+        Some(String::from_utf8(bytes).unwrap())
+    };
+    let (Some(certificate), Some(key)) = (decode("client-certificate-data"), decode("client-key-data")) else {
+        let _ = writeln!(std::io::stderr(), "skipped {NAME}: this kubeconfig holds no client certificate");
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let credential = serde_json::json!({
+        "apiVersion": "client.authentication.k8s.io/v1",
+        "kind": "ExecCredential",
+        "status": { "clientCertificateData": certificate, "clientKeyData": key },
+    });
+    std::fs::write(folder.path().join("credential.json"), credential.to_string()).unwrap();
+    config["users"][0]["user"] = serde_json::json!({ "exec": {
+        "apiVersion": "client.authentication.k8s.io/v1",
+        "command": "cat",
+        "args": [folder.path().join("credential.json")],
+        "interactiveMode": "Never",
+    }});
+    let file = folder.path().join("config");
+    std::fs::write(&file, config.to_string()).unwrap();
+    cluster.kubeconfig = file;
+    let said = cluster.trace(&["kubernetes", "-n", "default", "--via", "api"]);
+    assert_eq!(said.json["service"]["name"], "kubernetes", "{said:#?}");
+}
+
+#[test]
+fn a_port_that_is_not_there_makes_no_pod() {
+    let Some(cluster) = Cluster::find("a_port_that_is_not_there_makes_no_pod") else { return };
+    let said = cluster.trace(&["kubernetes:1", "-n", "default"]);
+    assert_eq!((said.exit, said.codes("findings")), (Some(1), vec!["port-not-in-service".to_owned()]), "{said:#?}");
+    assert_eq!(said.codes("gaps"), [""; 0]);
+    assert!(!said.stderr.contains("making Job"), "{}", said.stderr);
 }
 
 #[test]
@@ -224,7 +269,7 @@ fn every_way_to_a_node_reads_the_same_rules() {
     if cluster.scripts(NAME).is_none() {
         return;
     }
-    let node = first_node(&cluster);
+    let node = iptables_node(&cluster);
     let ways: [&[&str]; 4] = [
         &[],
         &["--via", "kube-proxy"],
@@ -252,97 +297,19 @@ fn every_way_to_a_node_reads_the_same_rules() {
     }
 }
 
-fn first_node(cluster: &Cluster) -> String {
-    let nodes = cluster.nodes();
-    let iptables = nodes.iter().find(|node| {
-        node.metadata
-            .labels
-            .as_ref()
-            .is_some_and(|labels| labels.get("kubelab/proxy").is_some_and(|mode| mode != "nftables"))
-    });
-    iptables.and_then(|node| node.metadata.name.clone()).expect("a node in an iptables mode")
-}
-
-/// A fault that is on until it is dropped.
-struct Fault<'a> {
-    script: &'a Path,
-    name: &'a str,
-    node: &'a str,
-}
-
-impl<'a> Fault<'a> {
-    fn on(script: &'a Path, name: &'a str, node: &'a str) -> Self {
-        let fault = Self { script, name, node };
-        fault.switch("on");
-        fault
-    }
-
-    fn switch(&self, how: &str) {
-        let output = Command::new(self.script).args([self.name, how, self.node]).output().unwrap();
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success() || std::thread::panicking(), "fault {} {how}: {said}", self.name);
-    }
-}
-
-impl Drop for Fault<'_> {
-    fn drop(&mut self) {
-        self.switch("off");
-    }
-}
-
 #[test]
 fn faults_are_found() {
     const NAME: &str = "faults_are_found";
     let Some(cluster) = Cluster::find(NAME) else { return };
     let Some(scripts) = cluster.scripts(NAME) else { return };
-    let script = scripts.join("fault");
-    let node = first_node(&cluster);
-    let cases = [
-        ("sep-rule-deleted", "echo", "chain-graph-broken"),
-        ("svc-chain-flushed", "echo", "service-rule-missing"),
-        ("forward-drop", "echo", "forward-drop"),
-        ("ipset-drop", "echo", "firewall-reject"),
-        ("notrack", "echo", "notrack-on-path"),
-        ("forwarding-off", "echo", "ip-forward-off"),
-        ("input-drop", "edge", "firewall-reject"),
-        ("masquerade-missing", "echo", "masquerade-path-broken"),
-        ("proxy-stopped", "echo", "dnat-target-mismatch"),
-        ("proxy-frozen", "echo", "dnat-target-mismatch"),
-        ("selector-wrong", "echo", "selector-matches-no-pod"),
-        ("not-ready-all", "echo", "no-ready-endpoint"),
-    ];
-    let mut failed = Vec::new();
-    for (fault, service, code) in cases {
-        let told = {
-            let _on = Fault::on(&script, fault, &node);
-            // a rule that is left behind has to stand there twice to be certain
-            let sampling: &[&str] = if fault == "proxy-frozen" { &["--settle"] } else { &[] };
-            let look = || cluster.trace(&[&[service, "-n", "default", "--node", &node], sampling].concat());
-            await_that(Duration::from_secs(30), look, |said| {
-                said.exit == Some(1) && said.codes("findings").iter().any(|found| found == code)
-            })
-        };
-        let found = told.codes("findings");
-        let _ = writeln!(std::io::stderr(), "fault {fault}: exit {:?}, {}", told.exit, found.join(", "));
-        if told.exit != Some(1) || !found.iter().any(|found| found == code) {
-            failed.push(format!(
-                "{fault}: {code} expected, got exit {:?}, {found:?}, {:?}",
-                told.exit,
-                told.codes("gaps")
-            ));
-        }
-        if fault == "proxy-frozen" && told.json["findings"][0]["confidence"] != "certain" {
-            failed.push(format!("{fault}: seen twice and not certain: {:#}", told.json["findings"]));
-        }
-        // mended, and kube-proxy has caught up
-        let look = || cluster.trace(&[service, "-n", "default", "--node", &node]);
-        let healed = await_that(Duration::from_secs(60), look, |said| said.exit == Some(0));
-        if healed.exit != Some(0) {
-            failed.push(format!("{fault} off: {:?} {:?}", healed.exit, healed.codes("findings")));
-        }
-    }
-    assert!(failed.is_empty(), "{failed:#?}");
-    assert_eq!(cluster.jobs(), [""; 0]);
+    let look = |case: &Case, node: &str| {
+        // a rule that is left behind has to stand there twice to be certain
+        let sampling: &[&str] = if case.twice { &["--settle"] } else { &[] };
+        let nodes: &[&str] = if case.all_nodes { &["--all-nodes"] } else { &["--node", node] };
+        cluster.trace(&[&[case.service, "-n", "default"], nodes, sampling].concat())
+    };
+    let healed = |case: &Case, node: &str| cluster.trace(&[case.service, "-n", "default", "--node", node]);
+    faults::each(&cluster, &scripts, faults::SHOWN, look, healed);
 }
 
 #[test]
@@ -351,7 +318,7 @@ fn a_kubelet_that_hangs_does_not_hang_us() {
     let Some(cluster) = Cluster::find(NAME) else { return };
     let Some(scripts) = cluster.scripts(NAME) else { return };
     let script = scripts.join("fault");
-    let node = first_node(&cluster);
+    let node = iptables_node(&cluster);
     let _on = Fault::on(&script, "kubelet-stopped", &node);
     let ways: &[&[&str]] = if cluster.has_proxy_pods() { &[&["--via", "kube-proxy"], &[]] } else { &[&[]] };
     for way in ways {
@@ -361,4 +328,93 @@ fn a_kubelet_that_hangs_does_not_hang_us() {
         assert!(said.took < Duration::from_secs(60), "{way:?}: {:?}", said.took);
     }
     assert_eq!(cluster.jobs(), [""; 0]);
+}
+
+/// `run` of the step of this name in the example for GitHub Actions.
+fn step(name: &str) -> String {
+    let text =
+        std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/ci/github-actions-kind.yaml"));
+    let workflow: serde_json::Value = serde_saphyr::from_str(&text.unwrap()).unwrap();
+    let steps = workflow["jobs"]["services"]["steps"].as_array().unwrap();
+    let step = steps.iter().find(|step| step["name"] == name).unwrap();
+    step["run"].as_str().unwrap().to_owned()
+}
+
+/// The script of the example for GitLab, as GitLab runs it: line after line in one shell.
+fn gitlab_script() -> String {
+    let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/ci/gitlab.yaml")).unwrap();
+    let pipeline: serde_json::Value = serde_saphyr::from_str(&text).unwrap();
+    let lines = pipeline["services"]["script"].as_array().unwrap();
+    lines.iter().map(|line| line.as_str().unwrap()).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn the_examples_for_pipelines_do_what_they_say() {
+    const NAME: &str = "the_examples_for_pipelines_do_what_they_say";
+    let Some(cluster) = Cluster::find(NAME) else { return };
+    if Command::new("kubectl").arg("version").arg("--client").output().is_err() {
+        let _ = writeln!(std::io::stderr(), "skipped {NAME}: there is no kubectl on the PATH");
+        return;
+    }
+    let programs = Path::new(PROGRAM).parent().unwrap();
+    let path = format!("{}:{}", programs.display(), std::env::var("PATH").unwrap_or_default());
+    for (script, reports) in [
+        (step("gate"), ["junit.xml", "report.json", "summary.md"].as_slice()),
+        (gitlab_script(), ["junit.xml", "report.json"].as_slice()),
+        (step("collect"), ["bundle.tgz"].as_slice()),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let output = Command::new("bash")
+            .args(["-e", "-o", "pipefail", "-c", &format!("mkdir -p svc-trace-reports\n{script}")])
+            .current_dir(folder.path())
+            .env("KUBECONFIG", &cluster.kubeconfig)
+            .env("PATH", &path)
+            .env_remove("GITHUB_STEP_SUMMARY")
+            .output()
+            .unwrap();
+        // what the cluster is like is not the question here: the gate has to come to an answer
+        assert!(matches!(output.status.code(), Some(0 | 1 | 3)), "{script}\n{output:#?}");
+        for report in reports {
+            let file = folder.path().join("svc-trace-reports").join(report);
+            assert!(std::fs::metadata(&file).is_ok_and(|file| file.len() > 0), "{script}\nno {report}\n{output:#?}");
+        }
+    }
+    assert_eq!(cluster.jobs(), [""; 0]);
+}
+
+#[test]
+fn a_check_runs_as_a_job_of_the_cluster() {
+    const NAME: &str = "a_check_runs_as_a_job_of_the_cluster";
+    /// Where Debian keeps what a program that was built here is linked with.
+    const LIBRARIES: &str = "/usr/lib/x86_64-linux-gnu";
+    let Some(cluster) = Cluster::find(NAME) else { return };
+    if cluster.scripts(NAME).is_none() {
+        return;
+    }
+    let image = "svc-trace-debug:dev";
+    let asked = ["check", "kubernetes", "-n", "default", "--node", "a", "--suite", "objects,dataplane", "-o", "json"];
+    let printed = cluster.command(&[asked.as_slice(), &["--print-job", image]].concat()).output().unwrap();
+    assert!(printed.status.success(), "{printed:#?}");
+    // this cluster has no image with the program: the nodes share their root, so the built one is mounted from there
+    let programs = Path::new(PROGRAM).parent().unwrap().display();
+    let volumes = format!(
+        "      volumes:\n      - {{name: program, hostPath: {{path: {programs}}}}}\n      - {{name: libraries, hostPath: {{path: {LIBRARIES}}}}}\n"
+    );
+    let mounts = format!(
+        "        volumeMounts:\n        - {{name: program, mountPath: {programs}, readOnly: true}}\n        - {{name: libraries, mountPath: /host-libraries, readOnly: true}}\n        env: [{{name: LD_LIBRARY_PATH, value: /host-libraries}}]\n"
+    );
+    let after = |text: String, line: &str, more: &str| text.replace(line, &format!("{line}{more}"));
+    let manifest = String::from_utf8(printed.stdout).unwrap();
+    let manifest = manifest.replace("command: [kubectl-svc_trace]", &format!("command: [{PROGRAM}]"));
+    let manifest = after(manifest, "      restartPolicy: Never\n", &volumes);
+    let manifest = after(manifest, "        imagePullPolicy: IfNotPresent\n", &mounts);
+    let _made = cluster.with(&manifest);
+    let (exit, said) = await_that(
+        Duration::from_secs(90),
+        || cluster.ended("kube-system", "app.kubernetes.io/name=svc-trace-check"),
+        |(exit, _)| exit.is_some(),
+    );
+    assert_eq!(exit, Some(0), "{said}");
+    let report: serde_json::Value = serde_json::from_str(said.get(said.find('{').unwrap()..).unwrap()).unwrap();
+    assert_eq!(report["verdict"], "healthy", "{said}");
 }

@@ -149,6 +149,7 @@ fn each_platform_keeps_krews_rules() {
 
         let lowercase_hex = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
         assert!(platform.sha256.len() == 64 && platform.sha256.bytes().all(lowercase_hex), "{}", platform.sha256);
+        assert_ne!(platform.sha256, "0".repeat(64), "{arch} was not built: packaging/dist");
 
         assert_eq!(platform.bin, "kubectl-svc_trace");
         let from: Vec<&str> = platform.files.iter().map(|file| file.from.as_str()).collect();

@@ -10,8 +10,9 @@ use api_server::{ApiServer, Exec, Reply, Request, forbidden, list, status};
 use serde_json::{Value, json};
 use svc_trace::Error;
 use svc_trace::collect::client::connect;
-use svc_trace::collect::config::{KubeOptions, Limits, NodeChoice, Profile, Say, Via, WhichNodes};
+use svc_trace::collect::config::{KubeOptions, Limits, NodeChoice, Profile, Via, WhichNodes};
 use svc_trace::collect::debug_pod::guarded;
+use svc_trace::collect::last_resort;
 use svc_trace::collect::manifest::Privilege;
 use svc_trace::collect::node::plan;
 use svc_trace::collect::snapshot::{Completeness, Snapshot};
@@ -168,6 +169,7 @@ fn config(server: &ApiServer) -> CollectConfig {
             exec_silence: Duration::from_millis(400),
             node: Duration::from_secs(3),
             settle: Duration::from_millis(1),
+            until: None,
         },
         ..CollectConfig::default()
     }
@@ -310,20 +312,35 @@ async fn more_privilege_is_used_only_where_less_reads_nothing() {
     assert!(codes(&snapshot).contains(&Code::ToolMissingOrCrashed), "what was not read is a gap: {:?}", snapshot.gaps);
 }
 
+/// Not a test of its own: the program that panics, for the next one.
+#[tokio::test]
+async fn a_program_that_panics() {
+    let Some(kubeconfig) = std::env::var_os("SVC_TRACE_TEST_PANICS_WITH") else { return };
+    last_resort::install();
+    let kube = KubeOptions { kubeconfig: Some(kubeconfig.into()), ..KubeOptions::default() };
+    let config = CollectConfig { kube, ..CollectConfig::default() };
+    let client = connect(&config.kube).await.unwrap();
+    let _ = guarded(&client, &config, async |ledger| {
+        let plan = plan(&config, "n0", "image:1".into(), Privilege::Netadmin);
+        ledger.with_debug_pod(&plan, async |_| panic!("in the middle")).await
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn a_panic_leaves_no_job() {
     let server = Cluster::default().start().await;
-    let config = config(&server);
-    let client = connect(&config.kube).await.unwrap();
-    let limits = config.limits.clone();
-    let task = tokio::spawn(async move {
-        guarded(&client, &limits, &Say::default(), async |ledger| {
-            let plan = plan(&CollectConfig::default(), "n0", "image:1".into(), Privilege::Netadmin);
-            ledger.with_debug_pod(&plan, async |_| panic!("in the middle")).await
-        })
+    let kubeconfig = config(&server).kube.kubeconfig.unwrap();
+    let program = tokio::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "a_program_that_panics", "--nocapture"])
+        .env("SVC_TRACE_TEST_PANICS_WITH", kubeconfig)
+        .output()
         .await
-    });
-    assert!(task.await.unwrap_err().is_panic());
+        .unwrap();
+    let said = String::from_utf8_lossy(&program.stderr);
+    assert_eq!(program.status.code(), Some(101), "{said}");
+    assert!(said.contains("in the middle"), "{said}");
+    assert_eq!(server.count("POST", "/jobs"), 2, "one rehearsal, one Job");
     assert_eq!(server.count("DELETE", "/jobs/svc-trace-"), 1);
 }
 
@@ -396,4 +413,42 @@ async fn a_client_that_is_not_there_is_an_error() {
     let query = Query { from: Some(Client::Pod { namespace: None, name: "gone".into() }), ..by_name("web") };
     let error = collect(&config(&server), &query).await.unwrap_err();
     assert_eq!(error.to_string(), "no pod `gone` in namespace `shop`");
+}
+
+/// What the program itself answers to `check` with these words: its exit code, standard output and error.
+async fn checked(server: &ApiServer, words: &'static [&'static str]) -> (Option<i32>, String, String) {
+    let kubeconfig = server.kubeconfig.path().to_owned();
+    let program = move || {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_kubectl-svc_trace"));
+        command.arg("check").args(words).arg("--kubeconfig").arg(kubeconfig).output().unwrap()
+    };
+    let output = tokio::task::spawn_blocking(program).await.unwrap();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    (output.status.code(), text(&output.stdout), text(&output.stderr))
+}
+
+#[tokio::test]
+async fn a_check_whose_time_is_over_says_what_it_knows() {
+    let silent = ApiServer::start(|_| Some(Reply::Silence)).await;
+    let began = Instant::now();
+    let (exit, said, told) = checked(&silent, &["-A", "--timeout", "1s"]).await;
+    ended_in_time(began);
+    assert_eq!(exit, Some(3), "{said}{told}");
+    assert!(said.contains("were over before the objects were read"), "{said}");
+    let cluster = Cluster { services: 3, nodes: 2, exec: Reply::Exec(Exec::Silent), ..Cluster::default() };
+    let server = cluster.start().await;
+    let began = Instant::now();
+    let (exit, said, told) = checked(&server, &["-A", "--suite", "objects,dataplane", "--timeout", "2s"]).await;
+    ended_in_time(began);
+    assert!(exit == Some(1) || exit == Some(3), "{said}{told}");
+    assert!(said.contains("the time was over before node n0 was read"), "{said}");
+    assert!(said.contains("objects     3 Services"), "{said}");
+    let (made, removed) = ("POST /apis/batch", "DELETE /apis/batch");
+    let count = |word: &str| {
+        let seen = server.seen();
+        let dry = |request: &Request| request.query.contains("dryRun");
+        let lines = seen.iter().filter(|request| !dry(request));
+        lines.filter(|request| format!("{} {}", request.method, request.path).starts_with(word)).count()
+    };
+    assert_eq!((count(made), count(made)), (2, count(removed)));
 }

@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
-use svc_trace::cluster::{NodeView, ServiceEndpoints, ServiceView};
+use svc_trace::cluster::{Index, NodeView, ServiceEndpoints, ServiceView};
 use svc_trace::collect::bundle;
 use svc_trace::collect::scope::{Scope, Wanted};
 use svc_trace::collect::snapshot::Snapshot;
@@ -23,12 +23,14 @@ fn load(path: &Path) -> Snapshot {
 fn findings(snapshot: &Snapshot, node: &str) -> Vec<String> {
     let objects = &snapshot.objects;
     let mut lines = Vec::new();
+    let index = Index::new(objects);
     for view in ServiceView::all(objects) {
-        let endpoints = ServiceEndpoints::read(objects, &view);
+        let endpoints = ServiceEndpoints::of(&index, &view);
         let nodes = [NodeView::find(objects, node)];
         let ports = view.ports.clone();
         let context = Context {
             objects,
+            index: &index,
             view: &view,
             endpoints: &endpoints,
             ports: &ports,

@@ -1,4 +1,4 @@
-//! What README.md shows is what the program says: the demos, and the tables of codes. With `SVC_TRACE_UPDATE=1` the
+//! What README.md shows is what the program says: the demos, and the tables of codes; and so does docs/findings.md. With `SVC_TRACE_UPDATE=1` the
 //! file is rewritten instead.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
@@ -63,6 +63,22 @@ fn the_readme_shows_what_the_program_says() {
         "README.md is out of date from line {}: SVC_TRACE_UPDATE=1 cargo test --test readme",
         differs.map_or(0, |line| line + 1)
     );
+}
+
+#[test]
+fn the_book_of_findings_is_what_explain_prints() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/findings.md");
+    let program = env!("CARGO_BIN_EXE_kubectl-svc_trace");
+    let output = Command::new(program).args(["explain", "--all", "-o", "markdown"]).output().unwrap();
+    let fresh = String::from_utf8(output.stdout).unwrap();
+    assert!(fresh.starts_with("# "), "{}", String::from_utf8_lossy(&output.stderr));
+    if std::env::var_os("SVC_TRACE_UPDATE").is_some() {
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, &fresh).unwrap();
+        return;
+    }
+    let kept = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(kept == fresh, "docs/findings.md is out of date: SVC_TRACE_UPDATE=1 cargo test --test readme");
 }
 
 /// Files that README.md leads to are there.

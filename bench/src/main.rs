@@ -1,7 +1,10 @@
 //! Measures the program as a whole process and prints one table: what is measured, the value, the target. Exits with 1
 //! where a target is missed. `bench/run` builds, unpacks and calls it.
 
+mod bundle;
+mod check;
 mod child;
+mod listings;
 mod services;
 mod values;
 
@@ -21,9 +24,20 @@ const CLIENT: &str = "10.244.2.5";
 fn main() -> Result<()> {
     let args: Vec<PathBuf> = std::env::args_os().skip(1).map(PathBuf::from).collect();
     match args.as_slice() {
+        [word, folder, count] if word.as_os_str() == "make-bundle" => {
+            bundle::write(folder, count.display().to_string().parse()?)
+        }
         [word, folder] if word.as_os_str() == "read-values" => values::read(folder).map(|read| println!("{read}")),
-        [program, bundle, small, large] => table(program, bundle, small, large),
-        _ => bail!("usage: svc-trace-bench PROGRAM BUNDLE SMALL-DUMP LARGE-DUMP | read-values FOLDER"),
+        [program, word, ipvs @ ..] if word.as_os_str() == "listings" => {
+            let mut rows = Vec::new();
+            listings::table(program, ipvs, CLIENT, &mut rows)?;
+            print(&rows)
+        }
+        [program, bundle, small, large, ipvs @ ..] => table(program, bundle, small, large, ipvs),
+        _ => bail!(
+            "usage: svc-trace-bench PROGRAM BUNDLE SMALL-DUMP LARGE-DUMP IPVS-LISTINGS IPVS-RULES | PROGRAM listings \
+             IPVS-LISTINGS IPVS-RULES | read-values FOLDER"
+        ),
     }
 }
 
@@ -35,7 +49,10 @@ struct Row {
     target: Option<f64>,
 }
 
-fn table(program: &Path, bundle: &Path, small: &Path, large: &Path) -> Result<()> {
+/// What is better the larger it is.
+const MORE_IS_BETTER: [&str; 1] = ["cores"];
+
+fn table(program: &Path, bundle: &Path, small: &Path, large: &Path, ipvs: &[PathBuf]) -> Result<()> {
     let dump = bundle.join("nodes/node-a/iptables-save.txt");
     let text = std::fs::read_to_string(&dump).with_context(|| dump.display().to_string())?;
     let bytes = text.len() as f64;
@@ -48,6 +65,8 @@ fn table(program: &Path, bundle: &Path, small: &Path, large: &Path) -> Result<()
         cost(&packet(program, bundle, service))?;
     }
     rows.push(Row { what: "packet, peak memory".into(), value: child::peak_mib()?, unit: "MiB", target: Some(60.0) });
+    check::memory(program, bundle, &mut rows)?;
+    check::start(program, &mut rows)?;
 
     let mut worst = (0.0, String::new());
     for service in &sample {
@@ -62,6 +81,9 @@ fn table(program: &Path, bundle: &Path, small: &Path, large: &Path) -> Result<()
         unit: "instructions/byte",
         target: Some(12.0),
     });
+
+    let work = small.parent().context("no folder")?;
+    check::table(program, bundle, worst.0 * bytes, work, &mut rows)?;
 
     let greps = Path::new(env!("CARGO_MANIFEST_DIR")).join("four-greps");
     let four = |service: &Service| vec![greps.clone().into(), dump.clone().into(), service.name.clone().into()];
@@ -124,6 +146,7 @@ fn table(program: &Path, bundle: &Path, small: &Path, large: &Path) -> Result<()
         target: Some(2.0),
     });
 
+    listings::table(program, ipvs, CLIENT, &mut rows)?;
     print(&rows)
 }
 
@@ -148,14 +171,16 @@ fn packet(program: &Path, bundle: &Path, service: &Service) -> Vec<std::ffi::OsS
 
 fn print(rows: &[Row]) -> Result<()> {
     let mut missed = 0;
-    println!("{:<56} {:>10} {:<18} target", "", "", "");
+    println!("{:<56} {:>10} {:<18} target", "what", "value", "unit");
     for row in rows {
-        let verdict = match row.target {
+        let more = MORE_IS_BETTER.contains(&row.unit);
+        let sign = if more { ">=" } else { "<=" };
+        let verdict = match row.target.map(|target| (target * 10.0).round() / 10.0) {
             None => String::new(),
-            Some(target) if row.value <= target => format!("<= {target}  ok"),
+            Some(target) if (row.value >= target) == more || row.value == target => format!("{sign} {target}  ok"),
             Some(target) => {
                 missed += 1;
-                format!("<= {target}  MISSED")
+                format!("{sign} {target}  MISSED")
             }
         };
         println!("{:<56} {:>10.2} {:<18} {verdict}", row.what, row.value, row.unit);

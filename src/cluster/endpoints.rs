@@ -1,7 +1,6 @@
 //! Which endpoints a Service port has on one node, and why the others are not used: kube-proxy's own rules
 //! (pkg/proxy/endpointslicecache.go and topology.go). Says nothing of addresses that lead there.
 
-use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 
 use k8s_openapi::api::core::v1::{Endpoints, Pod};
@@ -11,6 +10,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use crate::collect::snapshot::Objects;
 use crate::walk::packet::Protocol;
 
+use super::index::{Index, PodsByName};
 use super::node::NodeView;
 use super::readiness::{self, NotReady};
 use super::service::{Family, Policy, PortView, ServiceView, port_number};
@@ -93,7 +93,8 @@ pub struct ServiceEndpoints<'snap> {
     pub slices: Vec<&'snap EndpointSlice>,
     /// v1 Endpoints, where slices were not read.
     pub legacy: Option<&'snap Endpoints>,
-    pods: BTreeMap<&'snap str, &'snap Pod>,
+    pods: PodsByName<'snap>,
+    selected: Vec<&'snap Pod>,
     families: Vec<Family>,
     namespace: &'snap str,
 }
@@ -121,25 +122,28 @@ impl<'snap> ServiceEndpoints<'snap> {
     /// Gathers what belongs to this Service.
     #[must_use]
     pub fn read(objects: &'snap Objects, view: &ServiceView<'snap>) -> Self {
-        let slices = objects
-            .slices()
-            .iter()
-            .filter(|slice| {
-                slice_service(slice) == Some(view.name) && slice.metadata.namespace.as_deref() == Some(view.namespace)
-            })
-            .collect();
-        let legacy = objects.slices.is_none().then(|| {
-            objects.endpoints().iter().find(|e| {
-                e.metadata.name.as_deref() == Some(view.name) && e.metadata.namespace.as_deref() == Some(view.namespace)
-            })
-        });
-        let pods = objects
-            .pods()
-            .iter()
-            .filter(|pod| pod.metadata.namespace.as_deref() == Some(view.namespace))
-            .filter_map(|pod| Some((pod.metadata.name.as_deref()?, pod)))
-            .collect();
-        Self { objects, slices, legacy: legacy.flatten(), pods, families: view.families(), namespace: view.namespace }
+        Self::of(&Index::new(objects), view)
+    }
+
+    /// Gathers what belongs to this Service from objects that are indexed.
+    #[must_use]
+    pub fn of(index: &Index<'snap>, view: &ServiceView<'snap>) -> Self {
+        let objects = index.objects;
+        let legacy = objects.slices.is_none().then(|| index.legacy_of(view.namespace, view.name));
+        let mut selected = view.selector.map(|selector| index.selected(view.namespace, selector)).unwrap_or_default();
+        // of one that was written down twice the later counts, as above
+        selected.reverse();
+        selected.sort_by_key(|pod| pod.metadata.name.as_deref());
+        selected.dedup_by_key(|pod| pod.metadata.name.as_deref());
+        Self {
+            objects,
+            slices: index.slices_of(view.namespace, view.name).to_vec(),
+            legacy: legacy.flatten(),
+            pods: index.pods_of(view.namespace),
+            selected,
+            families: view.families(),
+            namespace: view.namespace,
+        }
     }
 
     /// Whether endpoints were read at all; without that nothing may be said of them.
@@ -151,6 +155,11 @@ impl<'snap> ServiceEndpoints<'snap> {
     /// Pods of the Service's namespace, as far as they were read, by name.
     pub fn pods(&self) -> impl Iterator<Item = &'snap Pod> {
         self.pods.values().copied()
+    }
+
+    /// Pods that the selector means, by name; none without a selector.
+    pub fn selected(&self) -> impl Iterator<Item = &'snap Pod> {
+        self.selected.iter().copied()
     }
 
     /// The pod of this name in the Service's namespace.

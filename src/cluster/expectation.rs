@@ -1,6 +1,8 @@
 //! What the objects promise for one path: which endpoints in even shares, or a refusal, or nothing at all; and whether
 //! the source is replaced. Where options of kube-proxy decide that no object tells, it says what else is right.
 
+mod ipvs;
+
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
@@ -43,6 +45,8 @@ impl fmt::Display for Promise {
 /// What no object tells, and what makes an alternative right.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Setting {
+    /// NodeLocal DNSCache: a server on the node has the DNS Service's address.
+    NodeCache,
     /// nodePortAddresses: node ports may be served on some of the node's addresses only.
     NodePortAddresses,
     /// localhostNodePorts, and route_localnet: node ports on 127.0.0.1 are a thing of iptables mode.
@@ -51,6 +55,8 @@ pub enum Setting {
     DetectLocal,
     /// Mode: in iptables mode OUTPUT does not look at external addresses without endpoints.
     NodeOwnAccess,
+    /// Mode: a virtual server of IPVS has one list of servers for all clients.
+    Ipvs,
     /// Mode: which of two drops or refusals comes first.
     Mode,
     /// Which of the node's addresses the kernel takes as source.
@@ -62,12 +68,14 @@ impl Setting {
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
+            Self::NodeCache => "a DNS cache on the node has the address",
             Self::NodePortAddresses => "nodePortAddresses may limit node ports to other addresses of the node",
             Self::LocalhostNodePorts => {
                 "node ports on 127.0.0.1 are served in iptables mode with localhostNodePorts only"
             }
             Self::DetectLocal => "detectLocalMode decides which clients count as pods",
             Self::NodeOwnAccess => "in iptables mode the node's own connections are not refused there",
+            Self::Ipvs => "in ipvs mode an address has one list of servers for all clients",
             Self::Mode => "the proxy mode decides which of the two comes first",
             Self::SourceAddress => "it depends on the source address that the kernel chooses",
         }

@@ -73,6 +73,13 @@ impl ServicePortName {
         if new == old { vec![new] } else { vec![new, old] }
     }
 
+    /// Namespace and name of the Service.
+    #[must_use]
+    pub fn service(&self) -> Option<(&str, &str)> {
+        let (namespace, rest) = self.0.split_once('/')?;
+        Some((namespace, rest.split_once(':').map_or(rest, |(service, _)| service)))
+    }
+
     /// As printed in comments.
     #[must_use]
     pub fn as_str(&self) -> &str {

@@ -100,6 +100,9 @@ pub fn resolve<'snap>(objects: &'snap Objects, target: &Target, namespace: &str)
             let asked = Asked { port: port.map(Port::Number), protocol: *protocol };
             Ok(by_address(objects, *ip, &asked).unwrap_or(Subject::Plain { ip: *ip, port: *port, protocol: *protocol }))
         }
+        Target::Ingress { name, .. } => {
+            Err(Error::usage_help(format!("`ingress/{name}` is no Service"), "kubectl svc-trace SERVICE"))
+        }
         Target::Node { node, port, protocol } => {
             let asked = Asked { port: Some(Port::Number(*port)), protocol: *protocol };
             by_node(objects, node, &asked).unwrap_or_else(|| {
@@ -137,6 +140,7 @@ fn by_name<'snap>(
         namespace: within.to_owned(),
         name: name.to_owned(),
         nearest: nearest::services(objects, within, name),
+        left: None,
     })
 }
 

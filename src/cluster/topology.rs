@@ -157,9 +157,23 @@ fn allows(mode: Topology, endpoint: &Endpoint<'_>, node: &NodeView<'_>) -> bool 
 }
 
 fn asks_for_hints(view: &ServiceView<'_>) -> bool {
-    let annotations = view.object.metadata.annotations.as_ref();
-    let value = ANNOTATIONS.iter().find_map(|name| annotations.and_then(|a| a.get(*name)));
-    value.is_some_and(|value| !value.is_empty() && !value.eq_ignore_ascii_case("disabled"))
+    annotated(view).is_some()
+}
+
+fn annotated<'v>(view: &'v ServiceView<'_>) -> Option<(&'static str, &'v str)> {
+    let annotations = view.object.metadata.annotations.as_ref()?;
+    let (name, value) = ANNOTATIONS.iter().find_map(|name| Some((*name, annotations.get(*name)?)))?;
+    (!value.is_empty() && !value.eq_ignore_ascii_case("disabled")).then_some((name, value.as_str()))
+}
+
+/// The field by which a Service asks for hints, and its value.
+#[must_use]
+pub fn asked_hints(view: &ServiceView<'_>) -> Option<(String, String)> {
+    let wish = view.object.spec.as_ref().and_then(|spec| spec.traffic_distribution.as_deref());
+    match wish {
+        Some(wish) => Some(("spec.trafficDistribution".to_owned(), wish.to_owned())),
+        None => annotated(view).map(|(name, value)| (format!("metadata.annotations[{name}]"), value.to_owned())),
+    }
 }
 
 #[cfg(test)]

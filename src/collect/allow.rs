@@ -7,6 +7,7 @@ use k8s_openapi::api::core::v1::{
 };
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use k8s_openapi::api::events::v1::Event;
+use k8s_openapi::api::networking::v1::{Ingress, NetworkPolicy};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use super::snapshot::Objects;
@@ -14,9 +15,20 @@ use super::snapshot::Objects;
 /// Annotations that say how Services are served.
 const ANNOTATIONS: &[&str] = &[
     "endpoints.kubernetes.io/last-change-trigger-time",
+    "endpoints.kubernetes.io/over-capacity",
     "kubernetes.io/config.mirror",
+    "kubernetes.io/ingress.class",
+    "load-balancer.hetzner.cloud/uses-proxyprotocol",
+    "loadbalancer.openstack.org/proxy-protocol",
     "networking.gke.io/load-balancer-type",
+    "nginx.ingress.kubernetes.io/service-upstream",
+    "nginx.org/use-cluster-ip",
     "service.alpha.kubernetes.io/tolerate-unready-endpoints",
+    "service.beta.kubernetes.io/aws-load-balancer-nlb-target-type",
+    "service.beta.kubernetes.io/aws-load-balancer-proxy-protocol",
+    "service.beta.kubernetes.io/do-loadbalancer-enable-proxy-protocol",
+    "service.beta.kubernetes.io/scw-loadbalancer-proxy-protocol-v1",
+    "service.beta.kubernetes.io/scw-loadbalancer-proxy-protocol-v2",
     "service.kubernetes.io/topology-aware-hints",
     "service.kubernetes.io/topology-mode",
     "vpc.amazonaws.com/pod-eni",
@@ -34,6 +46,8 @@ pub fn objects(objects: &mut Objects) {
     objects.proxies.iter_mut().flatten().for_each(pod);
     objects.nodes.iter_mut().flatten().for_each(node);
     objects.events.iter_mut().flatten().for_each(event);
+    objects.policies.iter_mut().flatten().for_each(policy);
+    objects.ingresses.iter_mut().flatten().for_each(ingress);
     for (resource, list) in &mut objects.other {
         for object in list {
             other(resource, object);
@@ -66,9 +80,43 @@ fn meta(meta: &mut ObjectMeta) {
     }
 }
 
-/// A Service has nothing to hide in its spec.
+/// Annotation that `kubectl apply` keeps the whole manifest in.
+pub const APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
+
+/// A Service has nothing to hide in its spec; of what was applied only the ports stay.
 pub fn service(object: &mut Service) {
+    let applied = object.metadata.annotations.as_ref().and_then(|all| applied_ports(all.get(APPLIED)?));
     meta(&mut object.metadata);
+    if let Some(applied) = applied {
+        object.metadata.annotations.get_or_insert_default().insert(APPLIED.to_owned(), applied);
+    }
+}
+
+/// `{"spec":{"ports":[…]}}` of an applied manifest: name, number and protocol of each.
+fn applied_ports(manifest: &str) -> Option<String> {
+    let manifest: serde_json::Value = serde_json::from_str(manifest).ok()?;
+    let ports = manifest.pointer("/spec/ports")?.as_array()?;
+    let kept: Vec<serde_json::Value> = ports
+        .iter()
+        .filter_map(serde_json::Value::as_object)
+        .map(|port| port.iter().filter(|(key, _)| ["name", "port", "protocol"].contains(&key.as_str())))
+        .map(|fields| fields.map(|(key, value)| (key.clone(), value.clone())).collect())
+        .map(serde_json::Value::Object)
+        .collect();
+    Some(serde_json::json!({"spec": {"ports": kept}}).to_string())
+}
+
+/// Nor has a policy.
+pub fn policy(object: &mut NetworkPolicy) {
+    meta(&mut object.metadata);
+}
+
+/// Hosts, paths and backends; not the names of its secrets.
+pub fn ingress(object: &mut Ingress) {
+    meta(&mut object.metadata);
+    for tls in object.spec.iter_mut().flat_map(|spec| spec.tls.iter_mut().flatten()) {
+        tls.secret_name = None;
+    }
 }
 
 /// Nor has a slice.
@@ -90,6 +138,9 @@ pub fn pod(object: &mut Pod) {
         hostname: all.hostname,
         subdomain: all.subdomain,
         dns_policy: all.dns_policy,
+        dns_config: all.dns_config,
+        host_aliases: all.host_aliases,
+        enable_service_links: all.enable_service_links,
         restart_policy: all.restart_policy,
         containers: all.containers.into_iter().map(container).collect(),
         init_containers: all.init_containers.map(|list| list.into_iter().map(container).collect()),
@@ -215,11 +266,19 @@ pub fn event(object: &mut Event) {
     meta(&mut object.metadata);
 }
 
-/// Of any other kind: names and labels, and for workloads how many pods there should be and are.
+/// Of any other kind: names and labels, for workloads how many pods there should be and are, and of what points at
+/// Services where it points.
 fn other(resource: &str, object: &mut serde_json::Value) {
     let keep_spec: &[&str] = match resource {
-        "deployments" | "replicasets" | "statefulsets" | "daemonsets" => &["replicas", "selector"],
-        "ingresses" | "networkpolicies" | "servicecidrs" => return only_meta(object),
+        "deployments" | "replicasets" | "statefulsets" | "daemonsets" => {
+            template_labels(object);
+            &["replicas", "selector", "serviceName", "template"]
+        }
+        "servicecidrs" => &["cidrs"],
+        "apiservices" => &["service"],
+        "httproutes" | "grpcroutes" => &["parentRefs", "hostnames", "rules"],
+        "validatingwebhookconfigurations" | "mutatingwebhookconfigurations" => return webhooks(object),
+        "configmaps" => return super::allow_dns::config_map(object),
         _ => &[],
     };
     only_meta(object);
@@ -232,7 +291,28 @@ fn other(resource: &str, object: &mut serde_json::Value) {
     fields.retain(|key, _| ["apiVersion", "kind", "metadata", "spec", "status"].contains(&key.as_str()));
 }
 
-fn only_meta(object: &mut serde_json::Value) {
+/// Of a workload's pods only their labels: a selector means them also where none is.
+fn template_labels(object: &mut serde_json::Value) {
+    let Some(template) = object.pointer_mut("/spec/template") else { return };
+    let labels = template.pointer("/metadata/labels").cloned().unwrap_or_default();
+    *template = serde_json::json!({"metadata": {"labels": labels}});
+}
+
+/// Of each webhook its name, its Service, and what happens when that does not answer; no certificate.
+fn webhooks(object: &mut serde_json::Value) {
+    only_meta(object);
+    let Some(fields) = object.as_object_mut() else { return };
+    fields.retain(|key, _| ["apiVersion", "kind", "metadata", "webhooks"].contains(&key.as_str()));
+    let Some(hooks) = fields.get_mut("webhooks").and_then(serde_json::Value::as_array_mut) else { return };
+    for hook in hooks.iter_mut().filter_map(serde_json::Value::as_object_mut) {
+        hook.retain(|key, _| ["name", "failurePolicy", "timeoutSeconds", "clientConfig"].contains(&key.as_str()));
+        if let Some(client) = hook.get_mut("clientConfig").and_then(serde_json::Value::as_object_mut) {
+            client.retain(|key, _| key == "service");
+        }
+    }
+}
+
+pub(super) fn only_meta(object: &mut serde_json::Value) {
     if let Some(serde_json::Value::Object(meta)) = object.get_mut("metadata") {
         meta.retain(|key, _| {
             ["name", "namespace", "labels", "uid", "resourceVersion", "creationTimestamp", "deletionTimestamp"]
@@ -295,12 +375,45 @@ mod tests {
     #[test]
     fn workloads_keep_their_counts() {
         let mut given = json!({"kind": "Deployment", "metadata": {"name": "web", "annotations": {"x": "y"}},
-            "spec": {"replicas": 0, "selector": {"matchLabels": {"app": "web"}}, "template": {"spec": {}}},
+            "spec": {"replicas": 0, "selector": {"matchLabels": {"app": "web"}},
+                "template": {"metadata": {"labels": {"app": "web"}}, "spec": {"env": "hunter2"}}},
             "status": {"readyReplicas": 0, "conditions": []}});
         other("deployments", &mut given);
         let expected = json!({"kind": "Deployment", "metadata": {"name": "web"},
-            "spec": {"replicas": 0, "selector": {"matchLabels": {"app": "web"}}}, "status": {"readyReplicas": 0}});
+            "spec": {"replicas": 0, "selector": {"matchLabels": {"app": "web"}},
+                "template": {"metadata": {"labels": {"app": "web"}}}}, "status": {"readyReplicas": 0}});
         assert_eq!(given, expected);
+    }
+
+    #[test]
+    fn what_points_at_services_keeps_where() {
+        let mut given = json!({"kind": "ValidatingWebhookConfiguration", "metadata": {"name": "x"}, "webhooks": [
+            {"name": "a.b", "rules": [{}], "failurePolicy": "Fail",
+                "clientConfig": {"caBundle": "hunter2", "service": {"namespace": "n", "name": "s", "port": 443}}}]});
+        other("validatingwebhookconfigurations", &mut given);
+        let expected = json!({"kind": "ValidatingWebhookConfiguration", "metadata": {"name": "x"}, "webhooks": [
+            {"name": "a.b", "failurePolicy": "Fail",
+                "clientConfig": {"service": {"namespace": "n", "name": "s", "port": 443}}}]});
+        assert_eq!(given, expected);
+        let mut given = json!({"kind": "APIService", "metadata": {"name": "v1.x"},
+            "spec": {"caBundle": "hunter2", "service": {"namespace": "n", "name": "s"}}});
+        other("apiservices", &mut given);
+        assert_eq!(given["spec"], json!({"service": {"namespace": "n", "name": "s"}}));
+    }
+
+    #[test]
+    fn of_an_applied_manifest_the_ports_stay() {
+        let manifest = json!({"metadata": {"annotations": {"token": "hunter2"}},
+            "spec": {"ports": [{"port": 53, "protocol": "UDP", "x": "hunter2"}, {"port": 53}]}});
+        let mut given: Service = serde_json::from_value(
+            json!({"metadata": {"name": "dns", "annotations": {APPLIED: manifest.to_string(), "y": "hunter2"}}}),
+        )
+        .unwrap();
+        service(&mut given);
+        assert_eq!(
+            given.metadata.annotations.unwrap()[APPLIED],
+            r#"{"spec":{"ports":[{"port":53,"protocol":"UDP"},{"port":53}]}}"#
+        );
     }
 
     #[test]

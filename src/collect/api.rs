@@ -6,15 +6,19 @@ use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{Endpoints, Node, Pod, Service};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use k8s_openapi::api::events::v1::Event;
+use k8s_openapi::api::networking::v1::{Ingress, NetworkPolicy};
 use kube::api::{Api, ListParams};
 
 use super::config::{CollectConfig, WhichNodes};
+use super::controllers::controller;
 use super::from::{self, ClientPods};
+use super::ingress;
 use super::lookup::{Name, add, by_address, by_port, endpoint_nodes, has, is_ready, name_of, node_name, selector};
 use super::nodes::{self, Chosen, Known};
 use super::refusal::Act;
 use super::requests::{Miss, Reader, failed, kept};
-use super::snapshot::Objects;
+use super::snapshot::{Objects, PodLog};
+use super::{cluster_dns, wider};
 use crate::query::{Client, Port, Query, Target};
 use crate::report::Gap;
 use crate::{Error, Result};
@@ -26,6 +30,8 @@ const SERVICE_NAME: &str = "kubernetes.io/service-name";
 pub struct Found {
     /// Objects.
     pub objects: Objects,
+    /// The ends of the logs of DNS servers.
+    pub logs: Vec<PodLog>,
     /// What could not be read.
     pub gaps: Vec<Gap>,
     /// Version of the API server.
@@ -76,9 +82,23 @@ pub async fn read(reader: &Reader, config: &CollectConfig, query: &Query) -> Res
     if found.objects.slices.is_none() {
         slices(reader, &mut found).await?;
     }
-    pods(reader, &mut found).await?;
+    if target.pods.is_some() {
+        found.objects.pods = target.pods;
+        found.objects.ingresses = target.ingresses;
+    } else {
+        found.objects.ingresses = target.ingresses;
+        pods(reader, &mut found).await?;
+        Box::pin(policies(reader, &mut found, client.as_ref())).await;
+        Box::pin(failures(reader, &mut found)).await;
+    }
     if let Some(client) = &client {
         add(&mut found.objects.pods, client.pods.clone());
+    }
+    if let (Target::Ingress { .. }, Some(ingress)) = (&query.target, found.objects.ingresses().first())
+        && controller(found.objects.services(), ingress).is_err()
+    {
+        // no Service is known that a node could be asked about
+        return Ok(found);
     }
     let decided = decided(query, &found.objects, client.as_ref());
     let known = Known {
@@ -184,6 +204,10 @@ pub async fn everything(reader: &Reader, config: &CollectConfig, namespace: Opti
         ];
         found.objects.whole.extend(read.iter().filter(|(_, was_read)| *was_read).map(|(name, _)| (*name).to_owned()));
     }
+    Box::pin(wider::read(reader, namespace, &mut found.objects, &mut found.gaps)).await?;
+    if namespace.is_none() {
+        found.logs = Box::pin(cluster_dns::read(reader, &mut found.objects, &mut found.gaps)).await?;
+    }
     let known = Known {
         nodes: found.objects.nodes.as_deref(),
         decided: None,
@@ -197,12 +221,14 @@ pub async fn everything(reader: &Reader, config: &CollectConfig, namespace: Opti
 
 /// The target, as far as one batch of requests can tell.
 #[derive(Debug, Default)]
-struct Aim {
-    services: Option<Vec<Service>>,
-    slices: Option<Vec<EndpointSlice>>,
-    focus: Vec<Name>,
+pub(super) struct Aim {
+    pub(super) services: Option<Vec<Service>>,
+    pub(super) slices: Option<Vec<EndpointSlice>>,
+    pub(super) pods: Option<Vec<Pod>>,
+    pub(super) ingresses: Option<Vec<Ingress>>,
+    pub(super) focus: Vec<Name>,
     whole: Option<String>,
-    gaps: Vec<Gap>,
+    pub(super) gaps: Vec<Gap>,
 }
 
 async fn target(reader: &Reader, query: &Query) -> Result<Aim> {
@@ -236,6 +262,10 @@ async fn target(reader: &Reader, query: &Query) -> Result<Aim> {
                 aim.focus = narrow.iter().map(name_of).collect();
                 aim.services = Some(narrow);
             }
+        }
+        Target::Ingress { namespace, name } => {
+            every(reader, &mut aim).await?;
+            Box::pin(ingress::read(reader, namespace.as_ref().unwrap_or(&query.namespace), name, &mut aim)).await?;
         }
         Target::Node { port, .. } => {
             every(reader, &mut aim).await?;
@@ -272,7 +302,12 @@ async fn every_service(reader: &Reader, namespace: &str, found: &mut Found) -> R
     Ok(())
 }
 
-async fn slices_of(reader: &Reader, namespace: &str, name: &str) -> Result<Vec<EndpointSlice>, Miss> {
+pub(super) async fn all_slices(reader: &Reader, namespace: &str) -> Result<Vec<EndpointSlice>, Miss> {
+    let api: Api<EndpointSlice> = Api::namespaced(reader.client().clone(), namespace);
+    reader.list(&api, &ListParams::default()).await
+}
+
+pub(super) async fn slices_of(reader: &Reader, namespace: &str, name: &str) -> Result<Vec<EndpointSlice>, Miss> {
     let api: Api<EndpointSlice> = Api::namespaced(reader.client().clone(), namespace);
     reader.list(&api, &ListParams::default().labels(&format!("{SERVICE_NAME}={name}"))).await
 }
@@ -332,6 +367,38 @@ async fn pods(reader: &Reader, found: &mut Found) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// The NetworkPolicies around the Service and its client, where requests are left for them. Who may not read them
+/// learns nothing of them.
+async fn policies(reader: &Reader, found: &mut Found, client: Option<&ClientPods>) {
+    let of_client = client.and_then(|client| client.pods.first()?.metadata.namespace.clone());
+    let mut namespaces: Vec<String> = found.services.iter().take(1).map(|(namespace, _)| namespace.clone()).collect();
+    namespaces.extend(of_client.filter(|of| !namespaces.contains(of)));
+    for namespace in namespaces {
+        let api: Api<NetworkPolicy> = Api::namespaced(reader.client().clone(), &namespace);
+        if reader.may_ask(4)
+            && let Ok(list) = reader.list(&api, &ListParams::default()).await
+        {
+            add(&mut found.objects.policies, list);
+        }
+    }
+}
+
+/// What the controller of a load balancer says of a Service.
+async fn failures(reader: &Reader, found: &mut Found) {
+    let Some((namespace, name)) = found.services.first() else { return };
+    let balanced = found.objects.services().iter().any(|service| {
+        name_of(service) == (namespace.clone(), name.clone())
+            && service.spec.as_ref().and_then(|spec| spec.type_.as_deref()) == Some("LoadBalancer")
+    });
+    if balanced && reader.may_ask(4) {
+        let events: Api<Event> = Api::namespaced(reader.client().clone(), namespace);
+        let about = ListParams::default().fields(&format!("regarding.kind=Service,regarding.name={name}"));
+        if let Ok(list) = reader.list(&events, &about).await {
+            add(&mut found.objects.events, list);
+        }
+    }
 }
 
 /// The node that the question itself decides.

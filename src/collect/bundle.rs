@@ -11,7 +11,7 @@ use super::complete::{prove, settle};
 use super::lists::{ObjectFile, as_json, is_object_file};
 use super::objects;
 use super::scope::{Scope, Wanted};
-use super::snapshot::{Dump, NodeDumps, Objects, Snapshot};
+use super::snapshot::{Dump, NodeDumps, Objects, PodLog, Snapshot};
 use super::source::{Source, refused};
 use crate::error::Result;
 use crate::report::{Code, Gap};
@@ -106,6 +106,19 @@ fn read(source: &Source, scope: &Scope) -> Result<Snapshot> {
     if source.has("gaps.json") {
         read_gaps(source, &mut gaps)?;
     }
+    snapshot.logs = logs(source, &names)?;
+    if source.has("probes.json") {
+        match serde_json::from_str(&source.text("probes.json")?) {
+            Ok(probes) => snapshot.probes = probes,
+            Err(error) => gaps.push(unreadable(None, "probes.json", &error.to_string())),
+        }
+    }
+    if source.has("connections.json") {
+        match serde_json::from_str(&source.text("connections.json")?) {
+            Ok(connections) => snapshot.connections = connections,
+            Err(error) => gaps.push(unreadable(None, "connections.json", &error.to_string())),
+        }
+    }
     let node_names: Vec<&str> = nodes.keys().map(String::as_str).collect();
     if scope.objects != Wanted::Nothing {
         if let Some(objects) = read_objects(source, "objects/", scope, cover.whole.as_ref(), &node_names, &mut gaps)? {
@@ -150,6 +163,19 @@ fn cover(source: &Source) -> Result<Cover> {
         }
         None => Err(refused(source.root(), format!("`bundle.json` does not say \"format\": \"{FORMAT}\""))),
     }
+}
+
+/// `logs/kube-system_coredns-x.txt`: neither part of the name holds an underscore.
+fn logs(source: &Source, names: &[&str]) -> Result<Vec<PodLog>> {
+    let mut logs = Vec::new();
+    for file in names {
+        let Some(name) = file.strip_prefix("logs/").and_then(|name| name.strip_suffix(".txt")) else { continue };
+        let (name, previous) = name.strip_suffix(".previous").map_or((name, false), |name| (name, true));
+        let Some((namespace, pod)) = name.split_once('_') else { continue };
+        let text = source.text(file)?;
+        logs.push(PodLog { namespace: namespace.to_owned(), pod: pod.to_owned(), previous, text });
+    }
+    Ok(logs)
 }
 
 fn read_objects(

@@ -32,7 +32,7 @@ pub fn prove(name: &str, text: &str) -> Completeness {
             false => Completeness::Cut,
         },
         "ipset-save" | "ipset-list" | "ipvsadm-save" | "ipvsadm-list" | "conntrack" | "conntrack6" | "sysctl"
-        | "ss" | "iptables-list" | "iptables-nat-list" => lines(text),
+        | "ss" | "tc-filter" | "bpftool-net" | "iptables-list" | "iptables-nat-list" => lines(text),
         _ if name.starts_with("proc-net-") => lines(text),
         _ => Completeness::Unknown,
     }

@@ -26,6 +26,8 @@ pub struct CollectConfig {
     pub pod: PodOptions,
     /// Time limits.
     pub limits: Limits,
+    /// Binary that asks from inside the cluster; `None`: this program.
+    pub agent: Option<PathBuf>,
     /// Where progress is told.
     pub say: Say,
 }
@@ -84,6 +86,8 @@ pub enum WhichNodes {
     Selector(String),
     /// `--all-nodes`.
     All,
+    /// So many, spread over zones and kubelet versions.
+    Sample(usize),
 }
 
 /// By what means node state is read.
@@ -148,6 +152,8 @@ pub struct Limits {
     pub node: Duration,
     /// Between the two readings of `--settle`.
     pub settle: Duration,
+    /// When all must have ended, whatever is left to be read.
+    pub until: Option<tokio::time::Instant>,
 }
 
 impl Limits {
@@ -164,6 +170,7 @@ impl Default for Limits {
             exec_silence: Duration::from_secs(20),
             node: Duration::from_secs(120),
             settle: Duration::from_secs(10),
+            until: None,
         }
     }
 }

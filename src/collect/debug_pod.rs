@@ -1,12 +1,11 @@
-//! The debug pod: created, waited for, used, and always removed — on success, error, signal and panic. What it may
+//! The debug pod: created, waited for, used, and always removed — on success, error and signal; after a panic by
+//! `last_resort.rs`. What it may
 //! do stands in `manifest.rs`; what is run in it is its user's business.
 #![allow(clippy::disallowed_methods, reason = "the one file that makes something in a cluster, and removes it")]
 
-use std::panic::{AssertUnwindSafe, resume_unwind};
 use std::sync::Mutex;
 use std::time::Duration;
 
-use futures::FutureExt;
 use futures::future::join_all;
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{Event, Pod};
@@ -14,8 +13,9 @@ use kube::api::{Api, DeleteParams, ListParams, PostParams};
 use kube::{Client, Error as KubeError};
 use tokio::time::{Instant, sleep, timeout};
 
-use super::config::{Limits, Say};
+use super::config::{CollectConfig, KubeOptions, Limits, Say};
 use super::exec::Place;
+use super::last_resort;
 use super::manifest::{CONTAINER, Plan};
 use super::refusal::{self, Act, shorten};
 use crate::report::{Code, Gap};
@@ -23,10 +23,13 @@ use crate::{Error, Result};
 
 /// Between two looks at a pod that is starting.
 const LOOK: Duration = Duration::from_millis(200);
+/// Between the time limit and the end of what does not keep to it.
+const GRACE: Duration = Duration::from_secs(1);
 
 /// Everything that was made and is not yet removed.
 pub struct Ledger {
     client: Client,
+    kube: KubeOptions,
     limits: Limits,
     say: Say,
     made: Mutex<Vec<Made>>,
@@ -34,48 +37,67 @@ pub struct Ledger {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Made {
+pub(super) struct Made {
     namespace: String,
     name: String,
     node: String,
 }
 
-/// Runs `body`; what it has made in the cluster is removed whatever becomes of it: return, panic, Ctrl-C, SIGTERM,
-/// SIGHUP. The gaps are of what could not be removed.
+/// Runs `body`; what it has made in the cluster is removed whatever becomes of it: return, Ctrl-C, SIGTERM, SIGHUP, the
+/// time limit. The gaps are of what could not be removed.
 ///
 /// # Errors
 /// `Interrupted` when a signal came.
 pub async fn guarded<T>(
     client: &Client,
-    limits: &Limits,
-    say: &Say,
+    config: &CollectConfig,
     body: impl AsyncFnOnce(&Ledger) -> T,
 ) -> Result<(T, Vec<Gap>)> {
+    let CollectConfig { kube, limits, say, .. } = config;
     let ledger = Ledger {
         client: client.clone(),
+        kube: kube.clone(),
         limits: limits.clone(),
         say: say.clone(),
         made: Mutex::default(),
         left: Mutex::default(),
     };
-    let work = AssertUnwindSafe(body(&ledger)).catch_unwind();
     let outcome = tokio::select! {
-        outcome = work => Some(outcome),
-        () = interrupted() => None,
+        value = body(&ledger) => Ok(value),
+        () = interrupted() => Err(Error::Interrupted),
+        () = too_late(limits) => Err(Error::TooLate),
     };
-    if outcome.is_none() {
-        say.line("interrupted: removing what was made");
+    if let Err(why) = &outcome {
+        say.line(format!("{why}: removing what was made"));
     }
     ledger.remove_all().await;
     let left = std::mem::take(&mut *ledger.left.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
     match outcome {
-        Some(Ok(value)) => Ok((value, left)),
-        Some(Err(panic)) => resume_unwind(panic),
-        None => {
+        Ok(value) => Ok((value, left)),
+        Err(why) => {
             for gap in left {
                 say.line(format!("{}: {}", gap.summary, gap.help.unwrap_or_default()));
             }
-            Err(Error::Interrupted)
+            Err(why)
+        }
+    }
+}
+
+/// Returns when all must have ended, and who does the work has had a moment to say how far it came.
+async fn too_late(limits: &Limits) {
+    match limits.until {
+        Some(until) => tokio::time::sleep_until(until + GRACE).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// The work, unless all must have ended before it is done. What it has made is removed by [`guarded`].
+pub(super) fn in_time<T>(limits: &Limits, work: impl Future<Output = T>) -> impl Future<Output = Option<T>> {
+    let (until, work) = (limits.until, Box::pin(work));
+    async move {
+        match until {
+            Some(until) => tokio::time::timeout_at(until, work).await.ok(),
+            None => Some(work.await),
         }
     }
 }
@@ -134,6 +156,7 @@ impl Ledger {
     }
 
     fn note(&self, made: Made) {
+        last_resort::note(&made, &self.kube, &self.limits);
         self.made.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(made);
     }
 
@@ -286,6 +309,7 @@ impl Ledger {
 
     async fn remove(&self, made: &Made) {
         let gap = delete(&self.client, &self.limits, made).await.err();
+        last_resort::removed(made);
         self.made.lock().unwrap_or_else(std::sync::PoisonError::into_inner).retain(|other| other != made);
         if let Some(gap) = gap {
             self.left.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(gap);
@@ -299,7 +323,7 @@ impl Ledger {
 }
 
 /// Deletes one Job and, in the background, its pod. Tried twice; one that is not there is removed.
-async fn delete(client: &Client, limits: &Limits, made: &Made) -> Result<(), Gap> {
+pub(super) async fn delete(client: &Client, limits: &Limits, made: &Made) -> Result<(), Gap> {
     let jobs: Api<Job> = Api::namespaced(client.clone(), &made.namespace);
     let params = DeleteParams::background();
     let mut why = String::new();

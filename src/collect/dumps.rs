@@ -22,6 +22,8 @@ pub enum Source {
     File(&'static str),
     /// Files of one line each, by pattern: `net.ipv4.ip_forward = 1`, as `sysctl` prints them.
     Sysctls(&'static [&'static str]),
+    /// `tc filter show` of each interface and direction that can have filters, below a line `dev eth0 ingress`.
+    Filters,
 }
 
 /// A program that can make a dump.
@@ -91,6 +93,8 @@ pub const TABLE: &[Row] = &[
     by("ip-route6", &[tool(&["ip", "-6", "-j", "route", "show", "table", "all"], Some("-V"))]),
     by("ip-rule", &[tool(&["ip", "-j", "rule"], Some("-V"))]),
     by("ip-rule6", &[tool(&["ip", "-6", "-j", "rule"], Some("-V"))]),
+    Row { dump: "tc-filter", source: Source::Filters, when: When::Always },
+    by("bpftool-net", &[tool(&["bpftool", "net", "show"], None)]),
     by("iptables-save", &[tool(&["iptables-nft-save"], Some("-V")), bare(&["iptables-save"])]),
     by("ip6tables-save", &[tool(&["ip6tables-nft-save"], Some("-V")), bare6(&["ip6tables-save"])]),
     by("iptables-legacy-save", &[tool(&["iptables-legacy-save"], Some("-V"))]),
@@ -101,11 +105,12 @@ pub const TABLE: &[Row] = &[
     by("kube-proxy-mode", PROXY_MODE),
     by("kube-proxy-healthz", PROXY_HEALTH),
     by("nft-ruleset", &[tool(&["nft", "list", "ruleset"], Some("--version"))]),
-    bundled(file("resolv.conf", "/etc/resolv.conf")),
+    file("resolv.conf", "/etc/resolv.conf"),
     bundled(by("ss", &[tool(&["ss", "-lntu"], Some("-V"))])),
     bundled(by("conntrack", &[tool(&["conntrack", "-L"], Some("--version"))])),
     bundled(by("conntrack6", &[tool(&["conntrack", "-L", "-f", "ipv6"], Some("--version"))])),
     bundled(file("proc-net-nf_conntrack", "/proc/net/nf_conntrack")),
+    bundled(file("proc-net-ip_vs_conn", "/proc/net/ip_vs_conn")),
     bundled(file("proc-net-stat-nf_conntrack", "/proc/net/stat/nf_conntrack")),
 ];
 
@@ -149,6 +154,7 @@ const SYSCTLS: &[&str] = &[
     "/proc/sys/net/ipv4/vs/conntrack",
     "/proc/sys/net/ipv4/vs/conn_reuse_mode",
     "/proc/sys/net/ipv4/vs/expire_nodest_conn",
+    "/proc/sys/net/ipv4/vs/expire_quiescent_template",
     "/proc/sys/net/ipv4/vs/sloppy_tcp",
     "/proc/sys/net/bridge/bridge-nf-call-iptables",
     "/proc/sys/net/bridge/bridge-nf-call-ip6tables",
@@ -188,7 +194,7 @@ mod tests {
     fn programs() -> impl Iterator<Item = &'static Tool> {
         TABLE.iter().flat_map(|row| match row.source {
             Source::Tools(tools) => tools,
-            Source::File(_) | Source::Sysctls(_) => &[],
+            Source::File(_) | Source::Sysctls(_) | Source::Filters => &[],
         })
     }
 
@@ -210,6 +216,7 @@ mod tests {
             &["ip", "-6", "-j", "route", "show", "table", "all"],
             &["ip", "-j", "rule"],
             &["ip", "-6", "-j", "rule"],
+            &["bpftool", "net", "show"],
             &["ss", "-lntu"],
             &["conntrack", "-L"],
             &["conntrack", "-L", "-f", "ipv6"],

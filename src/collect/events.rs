@@ -31,5 +31,5 @@ pub(super) fn event(json: &str) -> serde_json::Result<Event> {
         // the type insists on its own group and version
         fields.insert("apiVersion".to_owned(), "events.k8s.io/v1".into());
     }
-    serde_json::from_value(value)
+    serde_json::from_str(&value.to_string())
 }

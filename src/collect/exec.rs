@@ -8,7 +8,7 @@ use http::Request;
 use kube::Client;
 use kube::api::AttachParams;
 use tokio::time::{Instant, timeout_at};
-use tokio_tungstenite::tungstenite::{Bytes, Error as WsError, Message};
+use tokio_tungstenite::tungstenite::Message;
 
 /// Most that one exec may bring: what is behind it is cut, and said to be.
 const MOST: usize = 512 << 20;
@@ -19,6 +19,9 @@ const STDOUT: u8 = 1;
 const STDERR: u8 = 2;
 const STATUS: u8 = 3;
 const CLOSE: u8 = 255;
+
+/// Bytes of standard input in one message: a server may refuse larger ones (golang.org/x/net/websocket takes 32 MiB).
+const CHUNK: usize = 256 << 10;
 
 /// Where to run.
 #[derive(Debug, Clone)]
@@ -40,6 +43,9 @@ pub struct Output {
     pub stderr: Vec<u8>,
     /// How it ended.
     pub end: End,
+    /// The command could be told that its input ended. `v4.channel.k8s.io`, which Kubernetes before 1.30 speaks, has no
+    /// way to say so (apiserver, feature `TranslateStreamCloseWebsocketRequests`).
+    pub closes: bool,
 }
 
 /// How an exec ended.
@@ -56,6 +62,21 @@ pub enum End {
     TimedOut,
     /// More came than is taken.
     TooMuch,
+    /// What was waited for came; the rest was not.
+    Enough,
+}
+
+impl std::fmt::Display for End {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Exit(code) => write!(f, "exit code {code}"),
+            Self::Failed(why) => f.write_str(why),
+            Self::Broken => f.write_str("the stream broke off"),
+            Self::TimedOut => f.write_str("nothing came in time"),
+            Self::TooMuch => f.write_str("more came than is taken"),
+            Self::Enough => f.write_str("all came that was waited for"),
+        }
+    }
 }
 
 /// Why an exec did not even begin.
@@ -86,8 +107,23 @@ pub async fn exec(
     client: &Client,
     place: &Place,
     argv: &[&str],
-    input: &str,
+    input: &[u8],
     patience: Patience,
+) -> Result<Output, Refusal> {
+    exec_until(client, place, argv, input, patience, |_| false).await
+}
+
+/// The same, until `is_enough` of what came so far: the command is then left alone.
+///
+/// # Errors
+/// When the stream could not be opened.
+pub async fn exec_until(
+    client: &Client,
+    place: &Place,
+    argv: &[&str],
+    input: &[u8],
+    patience: Patience,
+    is_enough: impl FnMut(&Output) -> bool,
 ) -> Result<Output, Refusal> {
     let params = AttachParams {
         stdin: true,
@@ -99,10 +135,16 @@ pub async fn exec(
     let request = kube::core::Request::new(format!("/api/v1/namespaces/{}/pods", place.namespace))
         .exec(&place.pod, argv.iter().copied(), &params)
         .map_err(|error| Refusal::Connection(error.to_string()))?;
-    run(client, request, input, patience).await
+    run(client, request, input, patience, is_enough).await
 }
 
-async fn run(client: &Client, request: Request<Vec<u8>>, input: &str, patience: Patience) -> Result<Output, Refusal> {
+async fn run(
+    client: &Client,
+    request: Request<Vec<u8>>,
+    input: &[u8],
+    patience: Patience,
+    mut is_enough: impl FnMut(&Output) -> bool,
+) -> Result<Output, Refusal> {
     let last = Instant::now() + patience.whole;
     let connection = match timeout_at(last.min(Instant::now() + patience.silence), client.connect(request)).await {
         Err(_) => return Err(Refusal::TimedOut),
@@ -112,26 +154,20 @@ async fn run(client: &Client, request: Request<Vec<u8>>, input: &str, patience: 
     };
     let closes = connection.supports_stream_close();
     let (mut to, mut from) = connection.into_stream().split();
-    let mut output = Output::default();
+    let mut output = Output { closes, ..Output::default() };
     let deadline = || last.min(Instant::now() + patience.silence);
 
-    let mut first = Vec::with_capacity(input.len() + 1);
-    first.push(STDIN);
-    first.extend_from_slice(input.as_bytes());
-    let write = async {
-        to.send(Message::Binary(first.into())).await?;
-        if closes {
-            to.send(Message::Binary(Bytes::from_static(&[CLOSE, STDIN]))).await?;
+    let chunks = input.chunks(CHUNK).map(|chunk| [&[STDIN], chunk].concat());
+    let close = closes.then(|| vec![CLOSE, STDIN]);
+    for message in chunks.chain(close) {
+        match timeout_at(deadline(), to.send(Message::Binary(message.into()))).await {
+            Err(_) => {
+                output.end = End::TimedOut;
+                return Ok(output);
+            }
+            Ok(Err(error)) => return Err(Refusal::Connection(error.to_string())),
+            Ok(Ok(())) => {}
         }
-        Ok::<_, WsError>(())
-    };
-    match timeout_at(deadline(), write).await {
-        Err(_) => {
-            output.end = End::TimedOut;
-            return Ok(output);
-        }
-        Ok(Err(error)) => return Err(Refusal::Connection(error.to_string())),
-        Ok(Ok(())) => {}
     }
 
     let mut limit = deadline();
@@ -141,6 +177,7 @@ async fn run(client: &Client, request: Request<Vec<u8>>, input: &str, patience: 
             Ok(None | Some(Err(_))) => break End::Broken,
             Ok(Some(Ok(message))) => match take(&mut output, &message) {
                 Took::Data if output.stdout.len() + output.stderr.len() > MOST => break End::TooMuch,
+                Took::Data if is_enough(&output) => break End::Enough,
                 Took::Data => limit = deadline(),
                 // the API server's pings say nothing of the kubelet
                 Took::Nothing => {}
@@ -197,6 +234,8 @@ fn ending(body: &[u8]) -> End {
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 mod tests {
+    use tokio_tungstenite::tungstenite::Bytes;
+
     use super::*;
 
     #[track_caller]

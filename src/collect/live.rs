@@ -2,6 +2,7 @@
 //! it makes it; every request and every pod has its time limit.
 
 use futures::StreamExt;
+use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use kube::Client;
 
 use super::api::{self, Found};
@@ -14,8 +15,8 @@ use super::node::{self, NodeRead, Way};
 use super::requests::Reader;
 use super::snapshot::{Objects, Snapshot};
 pub use super::sweep::Cleaned;
-use super::{allow, companions, debug_pod, image, local, rights, sweep};
-use crate::query::Query;
+use super::{allow, allow_dns, companions, debug_pod, image, local, rights, sweep};
+use crate::query::{Port, Query, Target};
 use crate::report::{Code, Gap};
 use crate::{Error, Result};
 
@@ -45,7 +46,7 @@ async fn from_cluster(config: &CollectConfig, query: &Query) -> Result<Snapshot>
     let reader = Reader::new(client.clone(), config.limits.request);
     let (denied, found) = tokio::join!(
         rights::missing(&client, config.via, config.pod.namespace(), config.limits.request),
-        api::read(&reader, config, query),
+        Box::pin(api::read(&reader, config, query)),
     );
     let mut found = found?;
     let namespace = found.services.first().map_or_else(|| query.namespace.clone(), |(namespace, _)| namespace.clone());
@@ -61,7 +62,7 @@ async fn from_cluster(config: &CollectConfig, query: &Query) -> Result<Snapshot>
         // there is no such Service: the nearest names are all that is told
         nodes.clear();
     }
-    if leaves_nothing(&found) {
+    if leaves_nothing(&found) || lacks_the_port(&found, query) {
         // no pod is made for nothing
         nodes.clear();
     }
@@ -75,7 +76,7 @@ async fn alone(config: &CollectConfig, why: &str) -> Result<Snapshot> {
     let began = now();
     let host = match &config.nodes.which {
         WhichNodes::Named(names) => names.first().cloned(),
-        WhichNodes::One | WhichNodes::Selector(_) | WhichNodes::All => None,
+        WhichNodes::One | WhichNodes::Selector(_) | WhichNodes::All | WhichNodes::Sample(_) => None,
     };
     let host = host.unwrap_or_else(local::host_name);
     config.say.line(format!("no objects: {why}"));
@@ -123,14 +124,54 @@ pub async fn collect_all(config: &CollectConfig, namespace: Option<&str>) -> Res
     finish(config, &reader, found, &[], (&nodes, namespace.unwrap_or("default")), TABLE, began).await
 }
 
-/// Reads these nodes and the objects a second time, `limits.settle` later, into `again` and `objects_after`.
+/// Reads what a check needs: all objects, of `namespace` alone only where those of all may not be read, and the nodes.
 ///
 /// # Errors
 /// As of [`collect`].
-pub async fn settle(config: &CollectConfig, query: &Query, snapshot: &mut Snapshot, nodes: &[String]) -> Result<()> {
+pub async fn collect_check(config: &CollectConfig, namespace: Option<&str>) -> Result<Snapshot> {
+    let config = &config.limited();
+    let began = now();
+    let client = connect(&config.kube).await?;
+    let reader = Reader::new(client.clone(), config.limits.request);
+    let objects = async {
+        tokio::join!(
+            rights::missing(&client, config.via, config.pod.namespace(), config.limits.request),
+            api::everything(&reader, config, None),
+        )
+    };
+    let (denied, found) = debug_pod::in_time(&config.limits, objects).await.ok_or(Error::TooLate)?;
+    let mut found = found?;
+    if found.objects.services.is_none() && namespace.is_some() {
+        let narrow = api::everything(&reader, config, namespace);
+        found = debug_pod::in_time(&config.limits, narrow).await.ok_or(Error::TooLate)??;
+    }
+    let mut nodes = nodes_of(config, &mut found)?;
+    if let Some(gap) = denied {
+        found.gaps.push(gap);
+        nodes.clear();
+    }
+    finish(config, &reader, found, &[], (&nodes, namespace.unwrap_or("default")), &always(), began).await
+}
+
+/// Reads these nodes and the objects a second time, as [`settle`] does for a question.
+///
+/// # Errors
+/// As of [`collect`].
+pub async fn settle_check(
+    config: &CollectConfig,
+    namespace: Option<&str>,
+    snapshot: &mut Snapshot,
+    nodes: &[String],
+) -> Result<()> {
     config.say.line(format!("reading {} again in {} s", nodes.join(", "), config.limits.settle.as_secs()));
     tokio::time::sleep(config.limits.settle).await;
-    let second = collect(&CollectConfig { nodes: named(nodes, config), ..config.clone() }, query).await?;
+    let second = collect_check(&CollectConfig { nodes: named(nodes, config), ..config.clone() }, namespace).await?;
+    join(snapshot, second);
+    Ok(())
+}
+
+/// Puts a second reading beside the first.
+fn join(snapshot: &mut Snapshot, second: Snapshot) {
     for (name, dumps) in second.nodes {
         if let Some(first) = snapshot.nodes.get_mut(&name) {
             first.again = Some(Box::new(dumps));
@@ -143,6 +184,17 @@ pub async fn settle(config: &CollectConfig, query: &Query, snapshot: &mut Snapsh
             snapshot.gaps.push(gap);
         }
     }
+}
+
+/// Reads these nodes and the objects a second time, `limits.settle` later, into `again` and `objects_after`.
+///
+/// # Errors
+/// As of [`collect`].
+pub async fn settle(config: &CollectConfig, query: &Query, snapshot: &mut Snapshot, nodes: &[String]) -> Result<()> {
+    config.say.line(format!("reading {} again in {} s", nodes.join(", "), config.limits.settle.as_secs()));
+    tokio::time::sleep(config.limits.settle).await;
+    let second = collect(&CollectConfig { nodes: named(nodes, config), ..config.clone() }, query).await?;
+    join(snapshot, second);
     Ok(())
 }
 
@@ -164,7 +216,7 @@ pub async fn manifest(config: &CollectConfig, query: &Query) -> Result<String> {
     let config = &config.limited();
     let client = connect(&config.kube).await?;
     let reader = Reader::new(client, config.limits.request);
-    let mut found = api::read(&reader, config, query).await?;
+    let mut found = Box::pin(api::read(&reader, config, query)).await?;
     companions::read(&reader, &mut found.objects, &query.namespace, &found.chosen.nodes).await;
     let privilege = Privilege::first(config.pod.profile);
     let mut documents = String::new();
@@ -187,7 +239,7 @@ fn nodes_of(config: &CollectConfig, found: &mut Found) -> Result<Vec<String>> {
             let host = local::host_name();
             let name = match &config.nodes.which {
                 WhichNodes::Named(names) => names.first().cloned(),
-                WhichNodes::One | WhichNodes::Selector(_) | WhichNodes::All => {
+                WhichNodes::One | WhichNodes::Selector(_) | WhichNodes::All | WhichNodes::Sample(_) => {
                     local::name_among(found.objects.nodes(), &host)
                 }
             };
@@ -238,6 +290,8 @@ async fn finish(
         found.gaps.extend(left);
     }
     allow::objects(&mut found.objects);
+    found.logs.iter_mut().for_each(allow_dns::log);
+    snapshot.logs = found.logs;
     if let Some(after) = &mut snapshot.objects_after {
         allow::objects(after);
     }
@@ -260,13 +314,16 @@ async fn read_nodes(
     nodes: &[String],
     rows: &[Row],
 ) -> Result<Reads> {
-    debug_pod::guarded(client, &config.limits, &config.say, async |ledger| {
+    debug_pod::guarded(client, config, async |ledger| {
         if config.via == Via::DebugPod {
             sweep::expired(client, &config.limits, config.pod.namespace(), &config.say).await;
         }
         let way = Way { config, client, ledger, objects, rows };
         futures::stream::iter(nodes)
-            .map(|name| async move { (name.clone(), node::read(way, name).await) })
+            .map(|name| async move {
+                let read = debug_pod::in_time(&config.limits, node::read(way, name)).await;
+                (name.clone(), read.unwrap_or_else(|| NodeRead::too_late(name)))
+            })
             .buffered(AT_ONCE)
             .collect::<Vec<_>>()
             .await
@@ -293,6 +350,25 @@ fn leaves_nothing(found: &Found) -> bool {
     kinds.next() == Some(true) && kinds.all(|nothing| nothing)
 }
 
-fn now() -> String {
+/// Whether the port that is asked for is none of the Service's, under any of its names and numbers.
+fn lacks_the_port(found: &Found, query: &Query) -> bool {
+    let Target::Service { port: Some(asked), .. } = &query.target else { return false };
+    let [name] = found.services.as_slice() else { return false };
+    let Some(service) = found.objects.services().iter().find(|service| super::lookup::name_of(service) == *name) else {
+        return false;
+    };
+    let ports = service.spec.as_ref().and_then(|spec| spec.ports.as_deref()).unwrap_or_default();
+    !ports.is_empty()
+        && !ports.iter().any(|port| match asked {
+            Port::Name(name) => port.name.as_deref() == Some(name),
+            Port::Number(number) => {
+                let number = i32::from(*number);
+                let target = matches!(&port.target_port, Some(IntOrString::Int(target)) if *target == number);
+                port.port == number || port.node_port == Some(number) || target
+            }
+        })
+}
+
+pub(super) fn now() -> String {
     jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }

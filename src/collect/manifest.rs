@@ -1,6 +1,9 @@
 //! The Job that reads one node, as a value: what it may do is written here and nowhere else. Sends nothing.
 
+use std::collections::BTreeMap;
+
 use k8s_openapi::api::batch::v1::Job;
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::config::Profile;
@@ -14,6 +17,9 @@ pub const DEADLINE: i64 = 300;
 /// Seconds after which the cluster itself removes a Job that has ended.
 pub const TTL: i32 = 60;
 
+/// User and group of what needs no right.
+const NOBODY: i64 = 65534;
+
 /// How privileged a debug pod is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Privilege {
@@ -22,6 +28,12 @@ pub enum Privilege {
     Netadmin,
     /// Privileged, with the host's process ids, to run the node's own tools in its mount namespace.
     Sysadmin,
+    /// Nothing: a pod that meets the restricted profile of pod security, to ask as any pod would.
+    Asker,
+    /// Nothing but the host's network, to ask as the node would.
+    HostAsker,
+    /// Privileged, with the host's process ids, to ask in another pod's network namespace.
+    Entering,
 }
 
 impl Privilege {
@@ -40,6 +52,9 @@ impl Privilege {
         match self {
             Self::Netadmin => "host network, capabilities NET_ADMIN and NET_RAW, read-only root",
             Self::Sysadmin => "privileged, host network, host process ids",
+            Self::Asker => "unprivileged, as the restricted profile wants it",
+            Self::HostAsker => "unprivileged, host network",
+            Self::Entering => "privileged, host process ids, to enter the pod's network namespace",
         }
     }
 
@@ -47,7 +62,7 @@ impl Privilege {
     #[must_use]
     pub const fn shell(self) -> &'static [&'static str] {
         match self {
-            Self::Netadmin => &["/bin/sh", "-s"],
+            Self::Netadmin | Self::Asker | Self::HostAsker | Self::Entering => &["/bin/sh", "-s"],
             Self::Sysadmin => &["nsenter", "--target", "1", "--mount", "--net", "--", "/bin/sh", "-s"],
         }
     }
@@ -70,13 +85,18 @@ pub struct Plan {
     pub privilege: Privilege,
 }
 
+/// By way of text, as the API's answers come: read from a `Value`, each type would stand in the program twice.
+fn typed<T: DeserializeOwned>(value: &Value) -> Result<T, serde_json::Error> {
+    serde_json::from_str(&value.to_string())
+}
+
 impl Plan {
     /// The Job.
     ///
     /// # Errors
     /// When it is no Job: a fault of this program.
     pub fn job(&self) -> Result<Job, serde_json::Error> {
-        serde_json::from_value(json!({
+        typed(&json!({
             "apiVersion": "batch/v1",
             "kind": "Job",
             "metadata": {"name": self.name, "namespace": self.namespace, "labels": labels()},
@@ -96,7 +116,7 @@ impl Plan {
     /// # Errors
     /// When it is no Pod: a fault of this program.
     pub fn pod(&self) -> Result<k8s_openapi::api::core::v1::Pod, serde_json::Error> {
-        serde_json::from_value(json!({
+        typed(&json!({
             "apiVersion": "v1",
             "kind": "Pod",
             "metadata": {"name": self.name, "namespace": self.namespace, "labels": labels()},
@@ -110,12 +130,14 @@ impl Plan {
     /// When it cannot be written as YAML: a fault of this program.
     pub fn yaml(&self) -> Result<String, crate::Error> {
         let fault = |error: String| crate::Error::usage(format!("cannot write the manifest: {error}"));
-        let job = self.job().map_err(|error| fault(error.to_string()))?;
-        serde_saphyr::to_string(&job).map_err(|error| fault(error.to_string()))
+        let job = self.job().and_then(|job| serde_json::to_string(&job)).map_err(|error| fault(error.to_string()))?;
+        crate::yaml::from_json(&job).map_err(fault)
     }
 
     fn spec(&self) -> Value {
-        let sysadmin = self.privilege == Privilege::Sysadmin;
+        let sees_processes = matches!(self.privilege, Privilege::Sysadmin | Privilege::Entering);
+        let on_host = matches!(self.privilege, Privilege::Netadmin | Privilege::Sysadmin | Privilege::HostAsker);
+        let asks = matches!(self.privilege, Privilege::Asker | Privilege::HostAsker | Privilege::Entering);
         let security = match self.privilege {
             Privilege::Netadmin => json!({
                 "runAsUser": 0,
@@ -126,14 +148,26 @@ impl Plan {
                 "capabilities": {"drop": ["ALL"], "add": ["NET_ADMIN", "NET_RAW"]},
                 "seccompProfile": {"type": "RuntimeDefault"},
             }),
-            Privilege::Sysadmin => json!({"runAsUser": 0, "privileged": true, "readOnlyRootFilesystem": true}),
+            Privilege::Asker | Privilege::HostAsker => json!({
+                "runAsUser": NOBODY,
+                "runAsGroup": NOBODY,
+                "runAsNonRoot": true,
+                "privileged": false,
+                "allowPrivilegeEscalation": false,
+                "readOnlyRootFilesystem": true,
+                "capabilities": {"drop": ["ALL"]},
+                "seccompProfile": {"type": "RuntimeDefault"},
+            }),
+            Privilege::Sysadmin | Privilege::Entering => {
+                json!({"runAsUser": 0, "privileged": true, "readOnlyRootFilesystem": true})
+            }
         };
         let mut spec = json!({
             "nodeName": self.node,
-            "hostNetwork": true,
-            "hostPID": sysadmin,
+            "hostNetwork": on_host,
+            "hostPID": sees_processes,
             "restartPolicy": "Never",
-            "dnsPolicy": "Default",
+            "dnsPolicy": if self.privilege == Privilege::Asker { "ClusterFirst" } else { "Default" },
             "automountServiceAccountToken": false,
             "enableServiceLinks": false,
             "terminationGracePeriodSeconds": 0,
@@ -153,6 +187,15 @@ impl Plan {
         if let (Some(secret), Some(fields)) = (&self.pull_secret, spec.as_object_mut()) {
             fields.insert("imagePullSecrets".into(), json!([{"name": secret}]));
         }
+        if asks && let Some(fields) = spec.as_object_mut() {
+            // what is streamed in, and nothing else, can be written
+            fields.insert("volumes".into(), json!([{"name": "agent", "emptyDir": {"sizeLimit": "256Mi"}}]));
+            fields.insert("securityContext".into(), json!({"fsGroup": NOBODY}));
+            let container = spec.pointer_mut("/containers/0").and_then(Value::as_object_mut);
+            if let Some(container) = container {
+                container.insert("volumeMounts".into(), json!([{"name": "agent", "mountPath": "/svc-trace"}]));
+            }
+        }
         spec
     }
 }
@@ -164,7 +207,13 @@ pub fn fresh_name() -> String {
 }
 
 fn labels() -> Value {
-    json!({MANAGED_BY.0: MANAGED_BY.1, "app.kubernetes.io/name": "svc-trace"})
+    json!(pod_labels())
+}
+
+/// Labels of everything that is made: policies may select by them.
+#[must_use]
+pub fn pod_labels() -> BTreeMap<String, String> {
+    [MANAGED_BY, ("app.kubernetes.io/name", "svc-trace")].map(|(key, value)| (key.to_owned(), value.to_owned())).into()
 }
 
 #[cfg(test)]
@@ -191,11 +240,30 @@ mod tests {
         let ours: Value = serde_saphyr::from_str(&plan(Privilege::Sysadmin).yaml().unwrap()).unwrap();
         let golden: Value = serde_saphyr::from_str(include_str!("../../deploy/debug-pod-sysadmin.yaml")).unwrap();
         assert_eq!(ours, golden);
+        let ours: Value = serde_saphyr::from_str(&plan(Privilege::Asker).yaml().unwrap()).unwrap();
+        let golden: Value = serde_saphyr::from_str(include_str!("../../deploy/asking-pod.yaml")).unwrap();
+        assert_eq!(ours, golden);
+    }
+
+    #[test]
+    fn who_asks_meets_the_restricted_profile() {
+        // kubernetes.io/docs/concepts/security/pod-security-standards, Restricted
+        let pod = plan(Privilege::Asker).pod().unwrap().spec.unwrap();
+        let security = pod.containers[0].security_context.clone().unwrap();
+        assert_eq!((pod.host_network, pod.host_pid, pod.host_ipc), (Some(false), Some(false), None));
+        assert_eq!((security.run_as_non_root, security.allow_privilege_escalation), (Some(true), Some(false)));
+        assert_eq!(security.seccomp_profile.unwrap().type_, "RuntimeDefault");
+        let capabilities = security.capabilities.unwrap();
+        assert_eq!((capabilities.drop.unwrap(), capabilities.add), (vec!["ALL".to_owned()], None));
+        assert!(pod.volumes.unwrap().iter().all(|volume| volume.empty_dir.is_some()));
+        assert_eq!(pod.automount_service_account_token, Some(false));
+        let host = plan(Privilege::HostAsker).pod().unwrap().spec.unwrap();
+        assert_eq!(host.host_network, Some(true));
     }
 
     #[test]
     fn job_and_dry_run_pod_are_the_same_pod() {
-        for privilege in [Privilege::Netadmin, Privilege::Sysadmin] {
+        for privilege in [Privilege::Netadmin, Privilege::Sysadmin, Privilege::Asker, Privilege::Entering] {
             let plan = plan(privilege);
             assert_eq!(plan.job().unwrap().spec.unwrap().template.spec, plan.pod().unwrap().spec);
         }

@@ -1,19 +1,29 @@
 //! All reading: the API, the nodes, bundles, pasted dumps. The only stage that does I/O.
 
+mod agent_binary;
+mod agent_pod;
 pub mod allow;
+mod allow_dns;
 pub mod api;
 mod archive;
 pub mod bundle;
 pub mod client;
+mod cluster_dns;
 pub mod companions;
 pub mod complete;
 pub mod config;
+pub mod connect;
+pub mod controllers;
 pub mod debug_pod;
+pub mod dns;
+pub mod dns_names;
 pub mod dumps;
 mod events;
 pub mod exec;
 mod from;
 pub mod image;
+mod ingress;
+pub mod last_resort;
 mod lists;
 pub mod live;
 pub mod local;
@@ -28,17 +38,19 @@ pub mod proof;
 pub mod refusal;
 pub mod requests;
 pub mod rights;
+pub mod sample;
 mod save;
 pub mod scope;
 pub mod script;
 pub mod snapshot;
 mod source;
 pub mod sweep;
+mod wider;
 
 pub use client::namespace;
 pub use config::CollectConfig;
-pub use live::{cleanup, collect, collect_all, manifest, settle};
-pub use save::save;
+pub use live::{cleanup, collect, collect_all, collect_check, manifest, settle, settle_check};
+pub use save::{is_free, save};
 
 /// 64 bits that nobody can guess, as 16 hexadecimal digits: names and frames are made of them.
 fn random_hex() -> String {

@@ -28,6 +28,15 @@ pub struct NodeRead {
 }
 
 impl NodeRead {
+    /// Not read in the time there was.
+    pub(super) fn too_late(node: &str) -> Self {
+        Self::nothing(Gap {
+            lost: Some(format!("the rules of node {node}")),
+            help: crate::Error::TooLate.hint(),
+            ..Gap::new(Code::NodeNotCollected, Some(node), format!("the time was over before node {node} was read"))
+        })
+    }
+
     fn nothing(gap: Gap) -> Self {
         Self { dumps: None, gaps: vec![gap] }
     }
@@ -148,7 +157,7 @@ async fn in_place(way: Way<'_>, place: &Place, shell: &[&str], node: &str) -> Re
     let limits = &way.config.limits;
     let patience = Patience { silence: limits.exec_silence, whole: limits.node };
     let began = std::time::Instant::now();
-    let output = exec(way.client, place, shell, &text, patience).await.map_err(|refusal| {
+    let output = exec(way.client, place, shell, text.as_bytes(), patience).await.map_err(|refusal| {
         let act = Act { verb: "create", resource: "pods/exec", namespace: &place.namespace };
         refusal::of_exec(&refusal, act, node)
     })?;

@@ -42,6 +42,7 @@ pub fn choose(choice: &NodeChoice, known: &Known<'_>) -> Result<Chosen> {
             (known.selected.clone().unwrap_or_default(), format!("nodes with {selector}"))
         }
         (None, WhichNodes::All) => (all(known), "all nodes".to_owned()),
+        (None, WhichNodes::Sample(count)) => sampled(known, *count),
         (None, WhichNodes::One) => return Ok(one(known)),
     };
     let mut seen = std::collections::BTreeSet::new();
@@ -74,6 +75,25 @@ pub fn choose(choice: &NodeChoice, known: &Known<'_>) -> Result<Chosen> {
         }
     }
     Ok(chosen)
+}
+
+/// So many nodes that can be read; those that cannot are among them as well, so that they are told of.
+fn sampled(known: &Known<'_>, count: usize) -> (Vec<String>, String) {
+    let nodes = known.nodes.unwrap_or_default();
+    let (mut silent, readable): (Vec<String>, Vec<String>) =
+        all(known).into_iter().partition(|name| unreadable(nodes, name).is_some());
+    let total = readable.len() + silent.len();
+    if readable.len() <= count {
+        silent.extend(readable);
+        silent.sort();
+        return (silent, "all nodes".to_owned());
+    }
+    let mut chosen = super::sample::spread(nodes, &readable, count);
+    let why = format!("{} of {total} nodes, spread over zones and versions", chosen.len());
+    // a node that the API itself takes for dead is no matter of chance
+    silent.retain(|name| unreadable(nodes, name).is_some_and(|gap| gap.counts));
+    chosen.extend(silent);
+    (chosen, why)
 }
 
 fn all(known: &Known<'_>) -> Vec<String> {

@@ -47,8 +47,14 @@ pub(super) fn read(
             Err(gap) => gaps.push(gap),
         }
     }
-    let mut reader =
-        Reader { lots, whole, narrow: scope.objects != Wanted::Everything, objects: Objects::default(), gaps };
+    let mut reader = Reader {
+        lots,
+        whole,
+        narrow: !matches!(scope.objects, Wanted::Everything | Wanted::Paths),
+        paths: scope.objects == Wanted::Paths,
+        objects: Objects::default(),
+        gaps,
+    };
     reader.services_and_nodes();
     let focus = reader.focus(scope, nodes);
     reader.rest(&focus);
@@ -132,6 +138,8 @@ struct Reader<'a, 'g> {
     lots: BTreeMap<String, Lot<'a>>,
     whole: Option<&'g BTreeSet<String>>,
     narrow: bool,
+    /// Of pods only those of the nodes that are read.
+    paths: bool,
     objects: Objects,
     gaps: &'g mut Vec<Gap>,
 }
@@ -188,9 +196,15 @@ impl<'a> Reader<'a, '_> {
         if !self.narrow {
             self.objects.slices = self.all("endpointslices");
             self.objects.endpoints = self.all("endpoints");
-            self.objects.pods = self.all("pods");
+            self.objects.pods = if self.paths {
+                self.some("pods", |item| head::<PodHead<'a>>(item).is_none_or(|head| head.is_on(focus.nodes)))
+            } else {
+                self.all("pods")
+            };
             self.objects.proxies = self.all("proxies").or_else(|| self.proxies());
             self.objects.events = self.take("events").map(|lot| self.build_with(&lot.items, event));
+            self.objects.policies = self.all("networkpolicies");
+            self.objects.ingresses = self.all("ingresses");
             self.others(|_| true);
             return;
         }
@@ -222,6 +236,8 @@ impl<'a> Reader<'a, '_> {
             let wanted: Vec<_> = lot.items.into_iter().filter(|item| in_focus(item)).collect();
             self.build_with(&wanted, event)
         });
+        self.objects.policies = self.some("networkpolicies", in_focus);
+        self.objects.ingresses = self.some("ingresses", in_focus);
         self.others(in_focus);
     }
 
@@ -325,6 +341,10 @@ impl<'a> Reader<'a, '_> {
         items: &[Item<'a>],
         make: impl Fn(&'a str) -> serde_json::Result<T> + Sync,
     ) -> Vec<T> {
+        // nearly always all are read: then there is one list of them and no other beside it
+        if let Ok(all) = items.par_iter().map(|item| make(item.json)).collect::<serde_json::Result<Vec<T>>>() {
+            return all;
+        }
         let built: Vec<_> =
             items.par_iter().map(|item| make(item.json).map_err(|error| (*item, error.to_string()))).collect();
         let mut good = Vec::with_capacity(built.len());
@@ -377,6 +397,10 @@ impl Focus<'_> {
 }
 
 impl PodHead<'_> {
+    fn is_on(&self, nodes: &[&str]) -> bool {
+        nodes.contains(&text(self.spec.node_name.as_ref()))
+    }
+
     fn is_client_on(&self, node: &str) -> bool {
         text(self.spec.node_name.as_ref()) == node
             && self.spec.host_network != Some(true)
@@ -415,7 +439,7 @@ pub(super) fn is_proxy(name: &str) -> bool {
 fn concerns(service: &Service, wanted: &Wanted) -> bool {
     let spec = service.spec.as_ref();
     match wanted {
-        Wanted::Everything => true,
+        Wanted::Everything | Wanted::Paths => true,
         Wanted::Nothing => false,
         Wanted::Service { namespace, name, .. } => {
             service.metadata.namespace.as_deref() == Some(namespace) && service.metadata.name.as_deref() == Some(name)
@@ -447,180 +471,4 @@ fn unreadable(file: &str, reason: &str) -> Gap {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
-mod tests {
-    use super::super::lists::as_json;
-    use super::*;
-
-    fn read_all(files: &[(&str, &str)], scope: &Scope) -> (Objects, Vec<Gap>) {
-        let mut gaps = Vec::new();
-        let files: Vec<_> = files
-            .iter()
-            .map(|(name, text)| ObjectFile {
-                name: format!("objects/{name}"),
-                text: as_json(name, (*text).to_owned()).unwrap(),
-            })
-            .collect();
-        let objects = read(&files, scope, None, &["a"], &mut gaps);
-        (objects, gaps)
-    }
-
-    fn names<T: k8s_openapi::Metadata<Ty = k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta>>(
-        list: Option<&Vec<T>>,
-    ) -> Vec<&str> {
-        list.unwrap().iter().map(|object| object.metadata().name.as_deref().unwrap_or_default()).collect()
-    }
-
-    #[track_caller]
-    fn services(file: &str, text: &str, expected: Option<&[&str]>) {
-        let (objects, gaps) = read_all(&[(file, text)], &Scope::everything());
-        assert_eq!(gaps, [], "{text}");
-        assert_eq!(objects.services.is_some(), expected.is_some(), "{text}");
-        if let Some(expected) = expected {
-            assert_eq!(names(objects.services.as_ref()), expected, "{text}");
-        }
-    }
-
-    #[test]
-    fn every_form_of_list() {
-        let item = r#"{"kind":"Service","apiVersion":"v1","metadata":{"name":"web","namespace":"shop"}}"#;
-        let bare = r#"{"metadata":{"name":"web"}}"#;
-        services("services.json", &format!(r#"{{"kind":"List","apiVersion":"v1","items":[{item}]}}"#), Some(&["web"]));
-        services(
-            "services.json",
-            &format!(r#"{{"kind":"ServiceList","items":[{item},{bare}]}}"#),
-            Some(&["web", "web"]),
-        );
-        services("services.json", &format!(r#"{{"items":[{item},{bare}]}}"#), Some(&["web", "web"]));
-        services("services.json", &format!("[{item},{bare}]"), Some(&["web", "web"]));
-        services("services.json", item, Some(&["web"]));
-        services("services.json", bare, Some(&["web"]));
-        services("services.json", &format!("\u{feff}{item}\r\n"), Some(&["web"]));
-        services("services.json", r#"{"kind":"List","items":[]}"#, Some(&[]));
-        services("services.json", r#"{"kind":"ServiceList","items":null}"#, Some(&[]));
-        services("services.json", "[]", Some(&[]));
-        services("pods.json", r#"{"kind":"PodList","items":[]}"#, None);
-        services("everything.json", &format!(r#"{{"kind":"List","items":[{item}]}}"#), Some(&["web"]));
-        services(
-            "services.yaml",
-            "apiVersion: v1\nkind: List\nitems:\n- kind: Service\n  apiVersion: v1\n  metadata:\n    name: web\n",
-            Some(&["web"]),
-        );
-        services(
-            "objects.yaml",
-            "---\nkind: Service\napiVersion: v1\nmetadata: {name: a}\n---\nkind: Service\napiVersion: v1\nmetadata: {name: b}\n",
-            Some(&["a", "b"]),
-        );
-    }
-
-    #[test]
-    fn what_cannot_be_read_is_said_and_not_none() {
-        let (objects, gaps) =
-            read_all(&[("services.json", r#"{"items":[{"metadata""#), ("pods.json", "[]")], &Scope::everything());
-        assert!(objects.services.is_none() && objects.pods.is_some());
-        assert_eq!(gaps[0].code, Code::OutputTruncated);
-        let (objects, gaps) = read_all(
-            &[("services.json", r#"[{"metadata":{"name":"a"}},{"metadata":{"name":7}}]"#)],
-            &Scope::everything(),
-        );
-        assert_eq!(names(objects.services.as_ref()), ["a"]);
-        assert!(gaps[0].summary.contains("item 1: invalid type"), "{}", gaps[0].summary);
-        assert!(!objects.is_whole("services"), "one is missing");
-    }
-
-    #[test]
-    fn a_page_of_a_list_is_not_the_whole() {
-        let (objects, _) = read_all(
-            &[
-                ("services.json", r#"{"kind":"List","metadata":{"continue":"xyz"},"items":[]}"#),
-                ("nodes.json", r#"{"kind":"List","metadata":{"continue":""},"items":[]}"#),
-            ],
-            &Scope::everything(),
-        );
-        assert!(!objects.is_whole("services") && objects.is_whole("nodes"));
-    }
-
-    #[test]
-    fn one_service_reads_what_it_needs() {
-        let files = [
-            (
-                "services.json",
-                r#"[{"metadata":{"namespace":"x","name":"web"},"spec":{"clusterIP":"10.96.0.7","selector":{"app":"web"}}},
-                    {"metadata":{"namespace":"x","name":"db"},"spec":{"selector":{"app":"db"},"ports":[{"port":1,"nodePort":30001}]}}]"#,
-            ),
-            (
-                "endpointslices.json",
-                r#"[{"addressType":"IPv4","metadata":{"namespace":"x","name":"web-1","labels":{"kubernetes.io/service-name":"web"}},
-                     "endpoints":[{"addresses":["10.0.0.9"],"targetRef":{"kind":"Pod","name":"odd"}}]},
-                    {"addressType":"IPv4","metadata":{"namespace":"x","name":"db-1","labels":{"kubernetes.io/service-name":"db"}},"endpoints":[]},
-                    {"addressType":"IPv4","metadata":{"namespace":"x","name":"lost"},"endpoints":[]}]"#,
-            ),
-            (
-                "pods.json",
-                r#"[{"metadata":{"namespace":"x","name":"web-0","labels":{"app":"web"}}},
-                    {"metadata":{"namespace":"x","name":"odd"}},
-                    {"metadata":{"namespace":"x","name":"same"},"status":{"podIP":"10.0.0.9"}},
-                    {"metadata":{"namespace":"y","name":"other","labels":{"app":"web"}}},
-                    {"metadata":{"namespace":"x","name":"db-0","labels":{"app":"db"}}},
-                    {"metadata":{"namespace":"y","name":"client"},"spec":{"nodeName":"a"},"status":{"phase":"Running","podIP":"10.0.0.10"}},
-                    {"metadata":{"namespace":"y","name":"client2"},"spec":{"nodeName":"a"},"status":{"phase":"Running","podIP":"10.0.0.11"}},
-                    {"metadata":{"namespace":"kube-system","name":"kube-proxy-1"}}]"#,
-            ),
-        ];
-        let wanted = |objects| Scope { objects, ..Scope::default() };
-        let (objects, gaps) =
-            read_all(&files, &wanted(Wanted::Service { namespace: "x".into(), name: "web".into(), port: None }));
-        assert_eq!(gaps, []);
-        assert_eq!(names(objects.services.as_ref()), ["web", "db"], "Services are all read");
-        assert_eq!(names(objects.slices.as_ref()), ["web-1", "lost"]);
-        assert_eq!(names(objects.pods.as_ref()), ["web-0", "odd", "same", "client", "kube-proxy-1"]);
-        assert_eq!(names(objects.proxies.as_ref()), ["kube-proxy-1"]);
-        assert_eq!(objects.whole.iter().map(String::as_str).collect::<Vec<_>>(), ["services"]);
-
-        let (objects, _) =
-            read_all(&files, &wanted(Wanted::Address { ip: Some("10.96.0.7".parse().unwrap()), port: Some(80) }));
-        assert_eq!(names(objects.slices.as_ref()), ["web-1", "lost"]);
-        let (objects, _) = read_all(&files, &wanted(Wanted::Address { ip: None, port: Some(30001) }));
-        assert_eq!(names(objects.slices.as_ref()), ["db-1", "lost"]);
-        let node = Wanted::Service { namespace: "x".into(), name: "node-a".into(), port: Some(30001) };
-        assert_eq!(names(read_all(&files, &wanted(node)).0.slices.as_ref()), ["db-1", "lost"]);
-        let (objects, _) = read_all(&files, &Scope::everything());
-        assert_eq!(objects.pods().len(), 8);
-        assert!(objects.is_whole("pods"));
-    }
-
-    #[test]
-    fn a_selector_without_pods_gets_those_that_come_near() {
-        let files = [
-            ("services.json", r#"[{"metadata":{"namespace":"x","name":"web"},"spec":{"selector":{"app":"web"}}}]"#),
-            (
-                "pods.json",
-                r#"[{"metadata":{"namespace":"x","name":"w","labels":{"app":"wbe"}}},{"metadata":{"namespace":"y","name":"z"}}]"#,
-            ),
-        ];
-        let scope = Scope {
-            objects: Wanted::Service { namespace: "x".into(), name: "web".into(), port: None },
-            ..Scope::default()
-        };
-        assert_eq!(names(read_all(&files, &scope).0.pods.as_ref()), ["w", "z"]);
-    }
-
-    #[test]
-    fn events_of_the_old_api() {
-        let text = r#"{"kind":"EventList","items":[{"kind":"Event","apiVersion":"v1","metadata":{"name":"e"},"involvedObject":{"kind":"Pod","name":"w"},"message":"pulled"}]}"#;
-        let (objects, gaps) = read_all(&[("events.json", text)], &Scope::everything());
-        assert_eq!(gaps, []);
-        let events = objects.events.unwrap();
-        assert_eq!(events[0].note.as_deref(), Some("pulled"));
-        assert_eq!(events[0].regarding.as_ref().unwrap().name.as_deref(), Some("w"));
-    }
-
-    #[test]
-    fn other_resources_are_kept_as_they_are() {
-        let (objects, _) = read_all(
-            &[("configmaps.json", r#"{"kind":"ConfigMapList","items":[{"data":{"a":"b"}}]}"#)],
-            &Scope::everything(),
-        );
-        assert_eq!(objects.other["configmaps"][0]["data"]["a"], "b");
-    }
-}
+mod tests;

@@ -120,7 +120,7 @@ pub fn of_ending(end: &End, node: &str) -> Option<Gap> {
         Some(Gap { lost: Some(format!("rules of node {node}")), ..Gap::new(code, Some(node), summary) })
     };
     match end {
-        End::Exit(_) => None,
+        End::Exit(_) | End::Enough => None,
         End::Failed(said) => {
             gap(Code::ToolMissingOrCrashed, format!("nothing can be run in the pod on {node}: {}", shorten(said)))
         }

@@ -5,7 +5,8 @@ use std::fmt::Debug;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use kube::api::{Api, ListParams};
+use k8s_openapi::api::core::v1::Pod;
+use kube::api::{Api, ListParams, LogParams};
 use kube::{Client, Error as KubeError};
 use serde::de::DeserializeOwned;
 use tokio::time::timeout;
@@ -82,6 +83,15 @@ impl Reader {
         K: Clone + DeserializeOwned + Debug,
     {
         self.ask(|| api.list(params)).await.map(|list| list.items)
+    }
+
+    /// The log of a pod.
+    ///
+    /// # Errors
+    /// Why it is not had.
+    pub async fn log(&self, namespace: &str, pod: &str, params: &LogParams) -> Result<String, Miss> {
+        let api: Api<Pod> = Api::namespaced(self.client.clone(), namespace);
+        self.ask(|| api.logs(pod, params)).await
     }
 
     /// The server's version, as `v1.34.4`.

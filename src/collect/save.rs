@@ -17,14 +17,9 @@ use crate::error::{Error, Result};
 /// If something is there already, or it cannot be written.
 pub fn save(snapshot: &Snapshot, path: &Path) -> Result<()> {
     let files = files(snapshot)?;
+    is_free(path)?;
     if archive::is_archive_name(path) {
         return archive::pack(path, &files);
-    }
-    if fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_some()) {
-        return Err(Error::usage_help(
-            format!("`{}` is not empty", path.display()),
-            "a bundle of two readings is of neither: give a folder that is not there yet",
-        ));
     }
     for (name, bytes) in files {
         let file = path.join(name);
@@ -37,6 +32,25 @@ pub fn save(snapshot: &Snapshot, path: &Path) -> Result<()> {
         fs::write(&file, bytes).map_err(|source| Error::File { action: "write", path: file, source })?;
     }
     Ok(())
+}
+
+/// Says of a place whether a bundle may be written there, before anything is read for it.
+///
+/// # Errors
+/// If something is there already.
+pub fn is_free(path: &Path) -> Result<()> {
+    let taken = if archive::is_archive_name(path) {
+        path.exists().then_some("is there already")
+    } else {
+        fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_some()).then_some("is not empty")
+    };
+    match taken {
+        None => Ok(()),
+        Some(how) => Err(Error::usage_help(
+            format!("`{}` {how}", path.display()),
+            "a bundle of two readings is of neither: give a name that is not there yet",
+        )),
+    }
 }
 
 fn files(snapshot: &Snapshot) -> Result<Vec<(String, Vec<u8>)>> {
@@ -68,6 +82,17 @@ fn files(snapshot: &Snapshot) -> Result<Vec<(String, Vec<u8>)>> {
             reading(&mut files, &format!("nodes/{node}/again"), again)?;
         }
     }
+    for log in &snapshot.logs {
+        let name = format!("{}_{}", plain(&log.namespace)?, plain(&log.pod)?);
+        let end = if log.previous { ".previous.txt" } else { ".txt" };
+        files.push((format!("logs/{name}{end}"), log.text.as_bytes().to_vec()));
+    }
+    if !snapshot.probes.is_empty() {
+        put(&mut files, "probes.json", &snapshot.probes)?;
+    }
+    if !snapshot.connections.is_empty() {
+        put(&mut files, "connections.json", &snapshot.connections)?;
+    }
     if !snapshot.gaps.is_empty() {
         let rows: Vec<_> = snapshot
             .gaps
@@ -89,6 +114,8 @@ fn objects(files: &mut Vec<(String, Vec<u8>)>, folder: &str, objects: &Objects) 
     list(files, folder, "pods", objects.pods.as_deref())?;
     list(files, folder, "nodes", objects.nodes.as_deref())?;
     list(files, folder, "events", objects.events.as_deref())?;
+    list(files, folder, "networkpolicies", objects.policies.as_deref())?;
+    list(files, folder, "ingresses", objects.ingresses.as_deref())?;
     list(files, folder, "proxies", objects.proxies.as_deref())?;
     for (resource, values) in &objects.other {
         list(files, folder, plain(resource)?, Some(values))?;
@@ -172,6 +199,11 @@ mod tests {
     use super::*;
     use crate::collect::bundle::load;
     use crate::collect::scope::Scope;
+    use crate::collect::snapshot::PodLog;
+    use crate::probe::connections::{Attempt, Caller, Connection, Met};
+    use crate::probe::{
+        Outcome, Place, PlaceClient, Probe, Question, QuestionKind, Reply, Server, ServerKind, Transport, Try,
+    };
     use crate::report::{Code, Gap};
 
     fn snapshot() -> Snapshot {
@@ -219,6 +251,49 @@ mod tests {
                 ..Objects::default()
             }),
             nodes: BTreeMap::from([("node-a".to_owned(), first)]),
+            probes: vec![Place {
+                node: "node-a".to_owned(),
+                client: PlaceClient::Pod { namespace: "default".to_owned(), name: "web-1".to_owned() },
+                address: Some([10, 244, 1, 5].into()),
+                resolv_conf: Some("nameserver 10.96.0.10\n".to_owned()),
+                probes: vec![Probe {
+                    server: Server { address: ([10, 96, 0, 10], 53).into(), is: ServerKind::Configured },
+                    transport: Transport::Udp,
+                    question: Question {
+                        kind: QuestionKind::External,
+                        name: "example.com".to_owned(),
+                        record: "A".to_owned(),
+                    },
+                    tries: [
+                        Outcome::Answered(Reply::default()),
+                        Outcome::Timeout,
+                        Outcome::WrongSource { from: ([10, 0, 0, 1], 53).into(), reply: Reply::default() },
+                    ]
+                    .map(|outcome| Try { asked: "example.com.".to_owned(), round: 1, ms: 3, outcome })
+                    .into(),
+                }],
+            }],
+            connections: vec![Caller {
+                node: "node-a".to_owned(),
+                namespace: "kube-system".to_owned(),
+                labels: BTreeMap::from([("app".to_owned(), "a".to_owned())]),
+                address: Some([10, 244, 1, 9].into()),
+                connections: vec![Connection {
+                    to: ([10, 96, 0, 1], 443).into(),
+                    transport: Transport::Tcp,
+                    tries: [Met::Connected, Met::Unreachable { why: "no route".to_owned() }]
+                        .map(|met| Attempt { ms: 1, met })
+                        .into(),
+                }],
+            }],
+            logs: [true, false]
+                .map(|previous| PodLog {
+                    namespace: "kube-system".to_owned(),
+                    pod: "coredns-1".to_owned(),
+                    previous,
+                    text: "[FATAL] plugin/loop\n".to_owned(),
+                })
+                .into(),
             gaps: vec![Gap::new(Code::RbacDenied, Some("node-b"), "may not")],
             kubernetes: Some("v1.34.4".to_owned()),
             from: Some("2026-11-21T07:00:00Z".to_owned()),

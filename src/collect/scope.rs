@@ -21,6 +21,8 @@ pub enum Wanted {
     /// All there are.
     #[default]
     Everything,
+    /// What paths on the nodes that are read need: all but the pods of other nodes.
+    Paths,
     /// None.
     Nothing,
     /// What one Service needs.
@@ -76,6 +78,8 @@ impl Scope {
                 },
             },
             Target::Address { ip, port, .. } => Wanted::Address { ip: Some(*ip), port: *port },
+            // what it leads to is not known before it is read
+            Target::Ingress { .. } => Wanted::Everything,
             Target::Node { port, .. } => Wanted::Address { ip: None, port: Some(*port) },
         };
         let client = match &query.from {

@@ -49,6 +49,16 @@ run() {{
 }}
 none() {{ printf '\n%s none %s\n' {word} "$1"; }}
 knobs() {{ for f in "$@"; do shift; if [ -r "$f" ]; then set -- "$@" "$f"; fi; done; printf '%s\n' "$@"; echo; cat "$@"; }}
+filters() {{
+  q=$(tc qdisc show) || return
+  printf '%s\n' "$q" | while read -r _ kind _ _ dev _; do
+    case $kind in clsact|ingress) ;; *) continue ;; esac
+    for way in ingress egress; do
+      printf 'dev %s %s\n' "$dev" "$way"
+      tc filter show dev "$dev" "$way" </dev/null || return
+    done
+  done
+}}
 "#
     );
     for row in rows {
@@ -56,6 +66,7 @@ knobs() {{ for f in "$@"; do shift; if [ -r "$f" ]; then set -- "$@" "$f"; fi; d
         // Writing to a String cannot fail.
         let _ = match row.source {
             Source::File(path) => writeln!(script, "run {name} '' cat {path}"),
+            Source::Filters => writeln!(script, "if have tc; then run {name} '' filters; else none {name}; fi"),
             Source::Sysctls(paths) => writeln!(script, "run {name} '' knobs {}", paths.join(" ")),
             Source::Tools(tools) => {
                 let mut choice = String::new();
@@ -120,7 +131,7 @@ pub fn read(frame: &Frame, rows: &[Row], output: &[u8]) -> Reading {
         let (stderr, exit) = closed.map_or_else(Default::default, |mark| status(mark.body));
         let text = match row.source {
             Source::Sysctls(_) => sysctls(&text),
-            Source::File(_) | Source::Tools(_) => text.into_owned(),
+            Source::File(_) | Source::Tools(_) | Source::Filters => text.into_owned(),
         };
         let proved = complete::prove(row.dump, &text);
         let whole = match (closed, exit) {
@@ -209,6 +220,7 @@ fn argv(row: &Row, begin: &[&str]) -> Vec<String> {
     match row.source {
         Source::File(path) => vec!["cat".into(), path.into()],
         Source::Sysctls(_) => vec!["sysctl".into()],
+        Source::Filters => vec!["tc".into(), "filter".into(), "show".into()],
         Source::Tools(tools) => tools
             .iter()
             .find(|tool| tool.argv.first() == begin.get(2))

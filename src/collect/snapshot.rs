@@ -6,8 +6,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use k8s_openapi::api::core::v1::{Endpoints, Node, Pod, Service};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use k8s_openapi::api::events::v1::Event;
+use k8s_openapi::api::networking::v1::{Ingress, NetworkPolicy};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
+use crate::probe::Place;
+use crate::probe::connections::Caller;
 use crate::report::Gap;
 
 /// Everything `analyze` may know. Made live by `collect`, from a bundle, or from pasted dumps.
@@ -19,6 +22,12 @@ pub struct Snapshot {
     pub objects_after: Option<Objects>,
     /// Node name → what was read on it.
     pub nodes: BTreeMap<String, NodeDumps>,
+    /// What DNS servers were asked and answered, by the place it was asked from.
+    pub probes: Vec<Place>,
+    /// Connections that were made to Services, by the pod that made them.
+    pub connections: Vec<Caller>,
+    /// The ends of the logs of DNS servers.
+    pub logs: Vec<PodLog>,
     /// What could not be looked at.
     pub gaps: Vec<Gap>,
     /// Version of the API server, as `v1.34.4`.
@@ -33,6 +42,19 @@ pub struct Snapshot {
     pub nodes_why: Option<String>,
 }
 
+/// The end of a pod's log, each line with its time before it.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct PodLog {
+    /// Namespace.
+    pub namespace: String,
+    /// Name.
+    pub pod: String,
+    /// Of the container before the one that runs now.
+    pub previous: bool,
+    /// What is kept of it.
+    pub text: String,
+}
+
 /// Objects of the API. `None` is "not read", an empty list is "there are none".
 #[derive(Debug, Default, Clone)]
 pub struct Objects {
@@ -40,7 +62,7 @@ pub struct Objects {
     pub services: Option<Vec<Service>>,
     /// EndpointSlices.
     pub slices: Option<Vec<EndpointSlice>>,
-    /// v1 Endpoints: read only where slices cannot be.
+    /// v1 Endpoints: read in their stead where slices cannot be, and for what still reads them.
     pub endpoints: Option<Vec<Endpoints>>,
     /// Pods.
     pub pods: Option<Vec<Pod>>,
@@ -48,6 +70,10 @@ pub struct Objects {
     pub nodes: Option<Vec<Node>>,
     /// Events, newest last.
     pub events: Option<Vec<Event>>,
+    /// NetworkPolicies.
+    pub policies: Option<Vec<NetworkPolicy>>,
+    /// Ingresses.
+    pub ingresses: Option<Vec<Ingress>>,
     /// Plural names of resources whose list is the cluster's whole list, not a narrow one (`services`, `pods` …).
     pub whole: BTreeSet<String>,
     /// Pods that run a service proxy or a network plugin (`kube-system/kube-proxy-x`), if they were looked for.
@@ -82,6 +108,26 @@ impl Objects {
     pub fn nodes(&self) -> &[Node] {
         self.nodes.as_deref().unwrap_or_default()
     }
+    /// NetworkPolicies that were read.
+    #[must_use]
+    pub fn policies(&self) -> &[NetworkPolicy] {
+        self.policies.as_deref().unwrap_or_default()
+    }
+    /// Ingresses that were read.
+    #[must_use]
+    pub fn ingresses(&self) -> &[Ingress] {
+        self.ingresses.as_deref().unwrap_or_default()
+    }
+    /// Events that were read.
+    #[must_use]
+    pub fn events(&self) -> &[Event] {
+        self.events.as_deref().unwrap_or_default()
+    }
+    /// Objects of another resource that were read (`servicecidrs`).
+    #[must_use]
+    pub fn others(&self, resource: &str) -> &[serde_json::Value] {
+        self.other.get(resource).map(Vec::as_slice).unwrap_or_default()
+    }
     /// Whether the Services and slices of `after` are the same versions that stand here. What either side did not
     /// read is left aside, and Services that only stand here nobody asked for again.
     #[must_use]
@@ -95,10 +141,16 @@ impl Objects {
         let before = versions(self.services().iter().map(|one| &one.metadata));
         let later = versions(after.services().iter().map(|one| &one.metadata));
         let services = later.iter().all(|(name, version)| before.get(name) == Some(version));
+        // the first reading may hold slices of more Services than were asked for again
+        let names: BTreeSet<(Option<&str>, Option<&str>)> = later.keys().copied().collect();
+        let asked = |one: &&EndpointSlice| {
+            let service = one.metadata.labels.as_ref().and_then(|labels| labels.get("kubernetes.io/service-name"));
+            names.contains(&(one.metadata.namespace.as_deref(), service.map(String::as_str)))
+        };
         let slices = self.slices.is_none()
             || after.slices.is_none()
-            || versions(self.slices().iter().map(|one| &one.metadata))
-                == versions(after.slices().iter().map(|one| &one.metadata));
+            || versions(self.slices().iter().filter(asked).map(|one| &one.metadata))
+                == versions(after.slices().iter().filter(asked).map(|one| &one.metadata));
         services && slices
     }
     /// Whether the list of `resource` (`services`) is all that the cluster has.

@@ -1,11 +1,15 @@
 //! What is to be done, as types: all that the command line decides.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
+
+use hickory_resolver::proto::rr::Name;
 
 use crate::cli::ShellArg;
 use crate::collect::config::CollectConfig;
 use crate::diagnose::PacketQuery;
-use crate::query::{Client, Query, Target};
+use crate::explain::Form;
+use crate::query::{Client, DnsQuery, Query, Target};
 use crate::render::{Format, Style};
 
 /// All that was decided from the command line.
@@ -37,6 +41,8 @@ pub struct Output {
     pub format: Format,
     /// Beside it.
     pub files: Vec<(Format, PathBuf)>,
+    /// The summary of the step of a workflow that this runs in.
+    pub step_summary: Option<PathBuf>,
     /// Width, symbols, threshold.
     pub style: Style,
 }
@@ -53,6 +59,15 @@ pub enum Action {
         /// Whether differences are looked at twice.
         sampling: Sampling,
     },
+    /// Ask the cluster's DNS.
+    Dns {
+        /// The question.
+        asked: DnsAsked,
+        /// Where data comes from.
+        input: DnsInput,
+    },
+    /// Check many Services.
+    Check(Box<super::check::CheckAction>),
     /// Print what would be made in the cluster for a question.
     DryRun {
         /// The question; `None` for a whole bundle.
@@ -78,18 +93,33 @@ pub enum Action {
         /// Where the rules are.
         input: PacketInput,
     },
-    /// Explain one code, or list all.
-    Explain(Option<String>),
+    /// Print a check as a Job.
+    PrintJob(crate::job::JobOf),
+    /// Explain something, or list all codes.
+    Explain(Explained, Form),
     /// Answer from an embedded capture.
     Demo(String),
     /// List the embedded captures.
     DemoList,
     /// Remove what was left behind.
     Cleanup(CollectConfig),
+    /// Carry out the orders on standard input.
+    Agent(crate::agent::Work),
     /// Print a completion script.
     Completion(ShellArg),
     /// Print candidates for kubectl.
     Complete(Vec<String>),
+}
+
+/// What is explained.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Explained {
+    /// All codes, one line each.
+    List,
+    /// The pages of all codes.
+    All,
+    /// This.
+    One(String),
 }
 
 /// Whether differences are looked at twice.
@@ -174,6 +204,58 @@ impl Asked {
             from_text: self.from_text.clone(),
             namespace: self.namespace.as_deref().unwrap_or(namespace).to_owned(),
             nodes: self.nodes.clone(),
+        }
+    }
+}
+
+/// Where the data for `dns` comes from.
+#[derive(Debug, Clone)]
+pub enum DnsInput {
+    /// A cluster.
+    Live {
+        /// The cluster.
+        collect: Box<CollectConfig>,
+        /// Where what was read is kept as well.
+        save: Option<PathBuf>,
+    },
+    /// Only what would be made in a cluster is printed.
+    DryRun(Box<CollectConfig>),
+    /// A bundle.
+    Bundle(PathBuf),
+}
+
+/// A question about DNS whose namespace is not settled yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DnsAsked {
+    /// The name.
+    pub name: Option<String>,
+    /// The client.
+    pub from: Option<Client>,
+    /// As typed.
+    pub from_text: Option<String>,
+    /// `--namespace`.
+    pub namespace: Option<String>,
+    /// Nodes by name.
+    pub nodes: Vec<String>,
+    /// A name outside the cluster.
+    pub external: String,
+}
+
+impl DnsAsked {
+    /// The question, names without a namespace being of `namespace` unless `--namespace` was given.
+    #[must_use]
+    pub fn query(&self, namespace: &str) -> DnsQuery {
+        DnsQuery {
+            // an address has a name too: 10.0.96.10.in-addr.arpa.
+            name: self.name.as_ref().map(|text| match text.parse::<IpAddr>() {
+                Ok(ip) => Name::from(ip).to_ascii(),
+                Err(_) => text.clone(),
+            }),
+            from: self.from.clone(),
+            from_text: self.from_text.clone(),
+            namespace: self.namespace.as_deref().unwrap_or(namespace).to_owned(),
+            nodes: self.nodes.clone(),
+            external: self.external.clone(),
         }
     }
 }

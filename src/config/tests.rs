@@ -89,8 +89,11 @@ fn kubectls_flags_mean_what_they_mean() {
     );
     assert_eq!(live("web --timeout 1m30s").limits.node, Duration::from_secs(90));
     refused("web --timeout soon", "`--timeout soon` is not a time");
-    assert_eq!(config("web -v 6").log_filter(), "svc_trace=debug");
-    assert_eq!(config("web").log_filter(), "off");
+    let targets = config("web -v 6").log_targets().unwrap();
+    assert!(targets.would_enable("svc_trace::collect", &tracing::Level::DEBUG));
+    assert!(!targets.would_enable("svc_trace", &tracing::Level::TRACE));
+    assert!(!targets.would_enable("kube", &tracing::Level::ERROR));
+    assert_eq!(config("web").log_targets(), None);
 }
 
 #[test]
@@ -164,5 +167,5 @@ fn reports() {
     assert_eq!((output.format, output.style.fail_on), (Format::Wide, Some(Severity::Warning)));
     assert_eq!(config("web --fail-on never").output.style.fail_on, None);
     refused("web --report json", "`--report json` is not FORMAT=FILE");
-    refused("web --report yaml=x", "`yaml` is no format of a report: human, wide, json");
+    refused("web --report toml=x", "`toml` is no format of a report: human, wide, json, yaml, junit, github, markdown");
 }

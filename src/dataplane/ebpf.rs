@@ -1,10 +1,11 @@
 //! Signs on a node of something that handles packets before netfilter or beside it: an eBPF dataplane, a policy agent,
-//! a virtual switch, an XDP program, an early nftables chain. Says where they are, not what they do.
+//! a virtual switch, an XDP program, a filter of tc, an early nftables chain. Says where they are, not what they do.
 
 use super::Loc;
 use super::links::Links;
-use super::nft::outline;
-use crate::collect::snapshot::NodeDumps;
+use super::nft::Tables;
+use super::nft::early::early_chains;
+use super::tc::Filter;
 
 /// What was seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -23,6 +24,8 @@ pub enum Agent {
     KubeOvn,
     /// An XDP program.
     Xdp,
+    /// A filter or program of traffic control.
+    Tc,
     /// A chain of nftables at ingress or on a bridge.
     EarlyChain,
 }
@@ -39,17 +42,18 @@ impl Agent {
             Self::OvnKubernetes => "OVN-Kubernetes (Open vSwitch)",
             Self::KubeOvn => "Kube-OVN (Open vSwitch)",
             Self::Xdp => "an XDP program",
+            Self::Tc => "a filter of tc",
             Self::EarlyChain => "a chain of nftables that runs earlier",
         }
     }
 
     /// Whether it may act on a packet that passes an interface. The AWS agent is on the interfaces of pods only
-    /// (aws-network-policy-agent README), an XDP program or a chain where it was seen, the others on each path.
+    /// (aws-network-policy-agent README), a program, filter or chain where it was seen, the others on each path.
     fn is_on(self, seen: Option<&str>, passed: &str) -> bool {
         match self {
             Self::Cilium | Self::CalicoEbpf | Self::Antrea | Self::OvnKubernetes | Self::KubeOvn => true,
             Self::AwsPolicy => passed.starts_with("eni") || passed.starts_with("vlan"),
-            Self::Xdp | Self::EarlyChain => seen.is_none_or(|seen| seen == passed),
+            Self::Xdp | Self::Tc | Self::EarlyChain => seen.is_none_or(|seen| seen == passed),
         }
     }
 }
@@ -72,7 +76,7 @@ impl Sign<'_> {
         let agent = self.agent.as_str();
         match (self.agent, self.interface, self.at) {
             (Agent::Xdp, Some(interface), _) => format!("{agent} on interface {interface}"),
-            (Agent::EarlyChain, interface, Some(at)) => {
+            (Agent::EarlyChain | Agent::Tc, interface, Some(at)) => {
                 format!("{agent}{}: `{}`", interface.map(|name| format!(" on {name}")).unwrap_or_default(), at.text)
             }
             (_, Some(interface), _) => format!("{agent}: interface {interface}"),
@@ -87,9 +91,9 @@ impl Sign<'_> {
     }
 }
 
-/// All signs that a node's interfaces and early chains give.
+/// All signs that a node's interfaces, their filters, and early chains give.
 #[must_use]
-pub fn signs<'snap>(links: &Links<'snap>, dumps: &'snap NodeDumps) -> Vec<Sign<'snap>> {
+pub fn signs<'snap>(links: &Links<'snap>, filters: &[Filter<'snap>], nft: &Tables<'snap>) -> Vec<Sign<'snap>> {
     let mut found: Vec<Sign<'snap>> = Vec::new();
     for interface in links.interfaces() {
         // One sign of each agent is enough.
@@ -102,7 +106,10 @@ pub fn signs<'snap>(links: &Links<'snap>, dumps: &'snap NodeDumps) -> Vec<Sign<'
             found.push(Sign { agent: Agent::Xdp, interface: Some(interface.name), at: None });
         }
     }
-    for base in outline::early_chains(dumps) {
+    for filter in filters {
+        found.push(Sign { agent: Agent::Tc, interface: Some(filter.interface), at: Some(filter.at) });
+    }
+    for base in early_chains(nft) {
         found.push(Sign { agent: Agent::EarlyChain, interface: base.device, at: Some(base.at) });
     }
     found
@@ -145,7 +152,7 @@ pub fn agent_of_container(image: &str, args: &[String]) -> Option<Agent> {
 #[allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 mod tests {
     use super::*;
-    use crate::collect::snapshot::Dump;
+    use crate::collect::snapshot::{Dump, NodeDumps};
 
     fn node(list: &[(&str, &str)]) -> NodeDumps {
         let mut node = NodeDumps::default();
@@ -159,7 +166,10 @@ mod tests {
     fn case(list: &[(&str, &str)], expected: &[&str]) {
         let dumps = node(list);
         let links = Links::read(&dumps, &[]);
-        let words: Vec<_> = signs(&links, &dumps).iter().map(Sign::words).collect();
+        let words: Vec<_> = signs(&links, &crate::dataplane::tc::filters(&dumps), &crate::dataplane::nft::read(&dumps))
+            .iter()
+            .map(Sign::words)
+            .collect();
         assert_eq!(words, expected);
     }
 
@@ -180,9 +190,16 @@ mod tests {
         case(&[("ip-link", link)], &["an XDP program on interface eth0"]);
         let dumps = node(&[("ip-link", link)]);
         let links = Links::read(&dumps, &[]);
-        let sign = signs(&links, &dumps)[0];
+        let sign = signs(&links, &crate::dataplane::tc::filters(&dumps), &crate::dataplane::nft::read(&dumps))[0];
         assert!(sign.concerns(&[Some("eth0")]) && sign.concerns(&[Some("cni0"), None]));
         assert!(!sign.concerns(&[Some("cni0"), Some("lo")]));
+    }
+
+    #[test]
+    fn a_filter_of_tc_is_on_its_interface() {
+        let text = "dev eth0 ingress\nfilter protocol all pref 1 bpf chain 0 \nfilter protocol all pref 1 bpf chain 0 handle 0x1 from_netdev direct-action not_in_hw id 9\n";
+        let words = "a filter of tc on eth0: `filter protocol all pref 1 bpf chain 0 handle 0x1 from_netdev direct-action not_in_hw id 9`";
+        case(&[("tc-filter", text)], &[words]);
     }
 
     #[test]

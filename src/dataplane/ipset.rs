@@ -8,6 +8,7 @@ use std::sync::OnceLock;
 
 use rustc_hash::FxHashMap;
 
+use super::Loc;
 use super::links::{Family, read_dump};
 use crate::collect::snapshot::{Completeness, Dump, NodeDumps};
 
@@ -21,6 +22,10 @@ pub struct Sets<'snap> {
     by_name: FxHashMap<&'snap str, Set<'snap>>,
     /// Why there are none, where nothing was read.
     missing: Option<&'static str>,
+    /// Whether the dump is all of them.
+    all: Whole,
+    /// Lines that are of no set that is named.
+    unread: Vec<Loc<'snap>>,
 }
 
 /// One set.
@@ -43,8 +48,10 @@ pub struct Set<'snap> {
     options: Vec<&'snap str>,
     /// Lines that hold its entries: first line number, the text, and what an entry begins with.
     blocks: Vec<Block<'snap>>,
-    /// Whether the list of entries is all of it.
+    /// Whether the list of entries is all of it, as far as the dump tells.
     whole: Whole,
+    /// How many entries it has, where the dump says so.
+    said: Option<usize>,
     entries: OnceLock<Entries<'snap>>,
 }
 
@@ -68,9 +75,10 @@ pub enum Dim {
 }
 
 /// Whether all entries of a set are in the dump.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 enum Whole {
     Yes,
+    #[default]
     No,
 }
 
@@ -79,6 +87,22 @@ struct Block<'snap> {
     line: u32,
     text: &'snap str,
     style: Style,
+}
+
+/// Lines of one set that follow one another.
+struct Run<'snap> {
+    set: &'snap str,
+    from: usize,
+    to: usize,
+    line: u32,
+}
+
+impl Run<'_> {
+    fn goes_on(&self, line: &str) -> bool {
+        line.strip_prefix("add ")
+            .and_then(|rest| rest.strip_prefix(self.set))
+            .is_some_and(|rest| rest.as_bytes().first() == Some(&b' '))
+    }
 }
 
 /// Where in a listed set a line stands.
@@ -115,14 +139,30 @@ impl<'snap> Sets<'snap> {
             Completeness::Cut | Completeness::Fragment => Whole::No,
             Completeness::Whole | Completeness::Unknown => Whole::Yes,
         };
-        let mut sets = Self::default();
+        // Whoever lists one set prints what the list of all has of it.
+        let all = match dump.complete {
+            Completeness::Whole => Whole::Yes,
+            Completeness::Unknown if dump.exit == Some(0) => Whole::Yes,
+            Completeness::Cut | Completeness::Fragment | Completeness::Unknown => Whole::No,
+        };
+        let mut sets = Self { all, ..Self::default() };
         let mut at = 0;
+        // Entries that follow one another, as `ipset save` prints them.
+        let mut run: Option<Run<'snap>> = None;
         // The set that the last line was an entry of, and the one that is being listed.
         let mut last: Option<&'snap str> = None;
         let mut listed: Option<(&'snap str, Part)> = None;
-        for (number, line) in dump.text.split_inclusive('\n').enumerate() {
-            let (range, number) = (at..at + line.len(), u32::try_from(number).unwrap_or(u32::MAX).saturating_add(1));
-            at = range.end;
+        let ends = memchr::memchr_iter(b'\n', dump.text.as_bytes()).map(|end| end + 1);
+        let last_end = (!dump.text.ends_with('\n')).then_some(dump.text.len());
+        for (number, end) in ends.chain(last_end).enumerate() {
+            let (range, number) = (at..end, u32::try_from(number).unwrap_or(u32::MAX).saturating_add(1));
+            let line = dump.text.get(range.clone()).unwrap_or_default();
+            at = end;
+            if let Some(run) = run.as_mut().filter(|run| run.goes_on(line)) {
+                run.to = end;
+                continue;
+            }
+            sets.add_run(run.take(), dump);
             let line = line.trim_end();
             if let Some(head) = line.strip_prefix("create ").or_else(|| line.strip_prefix("-N ")) {
                 let mut words = head.split_ascii_whitespace();
@@ -130,9 +170,15 @@ impl<'snap> Sets<'snap> {
                 sets.by_name.insert(set, Set::new(set, name, number, kind, words.collect(), whole));
                 (last, listed) = (None, None);
             } else if let Some(rest) = line.strip_prefix("add ").or_else(|| line.strip_prefix("-A ")) {
-                let Some(set) = rest.split_ascii_whitespace().next() else { continue };
-                sets.add_line(set, last, dump, range, number, Style::Save);
-                (last, listed) = (Some(set), None);
+                let mut words = rest.split_ascii_whitespace();
+                let Some(set) = words.next() else { continue };
+                if !sets.by_name.contains_key(set)
+                    && let Some(guessed) = Set::of_entry(set, name, number, words.next().unwrap_or_default())
+                {
+                    sets.by_name.insert(set, guessed);
+                }
+                run = Some(Run { set, from: range.start, to: range.end, line: number });
+                (last, listed) = (None, None);
             } else if let Some(set) = line.strip_prefix("Name: ") {
                 let set = set.trim();
                 // A terse list has no `Members:`, so its entries are not known.
@@ -149,13 +195,25 @@ impl<'snap> Sets<'snap> {
                     }
                     Part::Members if line.is_empty() => {}
                     Part::Members => {
-                        sets.add_line(set, last, dump, range, number, Style::List);
+                        sets.add_line(set, last, dump, range, number);
                         last = Some(set);
                     }
                 }
+            } else if !line.is_empty() {
+                sets.unread.push(Loc { dump: name, line: number, text: line });
             }
         }
+        sets.add_run(run, dump);
         sets
+    }
+
+    fn add_run(&mut self, run: Option<Run<'snap>>, dump: &'snap Dump) {
+        if let Some(run) = run
+            && let Some(set) = self.by_name.get_mut(run.set)
+        {
+            let text = dump.text.get(run.from..run.to).unwrap_or_default();
+            set.blocks.push(Block { line: run.line, text, style: Style::Save });
+        }
     }
 
     fn add_line(
@@ -165,20 +223,19 @@ impl<'snap> Sets<'snap> {
         dump: &'snap Dump,
         range: std::ops::Range<usize>,
         line: u32,
-        style: Style,
     ) {
         let Some(set) = self.by_name.get_mut(name) else { return };
         let from = dump.text.as_ptr().addr();
         // Lines of one set that follow one another are one block.
         if last == Some(name)
             && let Some(block) = set.blocks.last_mut()
-            && block.style == style
+            && block.style == Style::List
         {
             let start = block.text.as_ptr().addr() - from;
             block.text = dump.text.get(start..range.end).unwrap_or_default();
         } else {
             let text = dump.text.get(range).unwrap_or_default();
-            set.blocks.push(Block { line, text, style });
+            set.blocks.push(Block { line, text, style: Style::List });
         }
     }
 
@@ -191,6 +248,18 @@ impl<'snap> Sets<'snap> {
     /// Every set, in no order.
     pub fn iter(&self) -> impl Iterator<Item = &Set<'snap>> {
         self.by_name.values()
+    }
+
+    /// Whether all sets of the node are here.
+    #[must_use]
+    pub fn are_whole(&self) -> bool {
+        self.missing.is_none() && self.all == Whole::Yes
+    }
+
+    /// Lines that are of no set that is named.
+    #[must_use]
+    pub fn unread(&self) -> &[Loc<'snap>] {
+        &self.unread
     }
 
     /// Why a set is not there.
@@ -218,10 +287,34 @@ impl<'snap> Set<'snap> {
             options,
             blocks: Vec::new(),
             whole,
+            said: None,
             entries: OnceLock::new(),
         };
         set.settle();
         set
+    }
+
+    /// A set of which only entries are there: its type is told by the form of one. None where the form leaves open what
+    /// an entry means.
+    fn of_entry(name: &'snap str, dump: &'snap str, line: u32, entry: &str) -> Option<Self> {
+        let parts: Vec<&str> = entry.split(',').collect();
+        let ip = |part: &str| part.parse::<std::net::IpAddr>().ok();
+        let port = |part: &str| part.split_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok());
+        let kind = match parts.as_slice() {
+            [one] if one.parse::<u16>().is_ok() => "bitmap:port",
+            [one] if ip(one).is_some() => "hash:ip",
+            [one, two] if ip(one).is_some() && port(two) => "hash:ip,port",
+            [one, two, three] if ip(one).is_some() && port(two) && ip(three).is_some() => "hash:ip,port,ip",
+            _ => return None,
+        };
+        let six = parts.first().and_then(|part| ip(part)).is_some_and(|ip| ip.is_ipv6());
+        let family = if six { vec!["family", "inet6"] } else { Vec::new() };
+        Some(Self::new(name, dump, line, kind, family, Whole::No))
+    }
+
+    /// Whether all its entries are in the dump: what a listing says of their number counts more than what the dump is.
+    fn is_whole(&self) -> bool {
+        self.said.map_or(self.whole == Whole::Yes, |said| said == self.len())
     }
 
     /// One line of the head of a listed set.
@@ -229,6 +322,7 @@ impl<'snap> Set<'snap> {
         match line.split_once(':').map_or((line, ""), |(field, value)| (field, value.trim())) {
             ("Type", kind) => self.kind = kind,
             ("Header", header) => self.options = header.split_ascii_whitespace().collect(),
+            ("Number of entries", number) => self.said = number.parse().ok(),
             ("Members", _) => {
                 self.whole = whole;
                 self.settle();

@@ -12,6 +12,8 @@ mod source;
 
 use std::net::IpAddr;
 
+use rustc_hash::FxHashSet;
+
 use crate::collect::snapshot::{Completeness, Dump, NodeDumps};
 use crate::dataplane::Tri;
 
@@ -35,6 +37,8 @@ pub struct Links<'snap> {
     v4: Routing<'snap>,
     v6: Routing<'snap>,
     assumed: Vec<String>,
+    /// Addresses that the node is taken to hold because IPVS serves them.
+    bound: FxHashSet<IpAddr>,
     issues: Vec<LinkIssue<'snap>>,
 }
 
@@ -79,6 +83,7 @@ impl<'snap> Links<'snap> {
             v4: Routing::default(),
             v6: Routing::default(),
             assumed: Vec::new(),
+            bound: FxHashSet::default(),
             issues: Vec::new(),
         };
         if let Some(list) = links.json(dumps, "ip-addr") {
@@ -185,6 +190,23 @@ impl<'snap> Links<'snap> {
         }
     }
 
+    /// Whether nothing of the node tells which addresses of a family it holds.
+    pub(crate) fn lacks_addresses(&self, family: Family) -> bool {
+        let routing = self.family(family);
+        routing.addresses != Knows::Read && routing.routes == Knows::Nothing
+    }
+
+    /// Takes addresses that IPVS serves for addresses of the node: a packet to any other never comes to IPVS, so
+    /// kube-proxy binds them (to kube-ipvs0).
+    pub(crate) fn assume_bound(&mut self, family: Family, served: FxHashSet<IpAddr>) {
+        if !served.is_empty() {
+            let name = family.as_str();
+            self.assumed
+                .push(format!("the node holds the {name} addresses that IPVS serves (kube-ipvs0 was not read)"));
+            self.bound.extend(served);
+        }
+    }
+
     pub(crate) const fn family(&self, family: Family) -> &Routing<'snap> {
         match family {
             Family::V4 => &self.v4,
@@ -229,6 +251,21 @@ impl<'snap> Links<'snap> {
         held.chain(self.loose.iter().map(|ip| (*ip, None)))
     }
 
+    /// The interface that kube-proxy binds the addresses of Services to, for IPVS.
+    pub const IPVS: &'static str = "kube-ipvs0";
+
+    /// Whether the node has it.
+    #[must_use]
+    pub fn has_ipvs(&self) -> bool {
+        self.interface(Self::IPVS).is_some()
+    }
+
+    /// The interfaces that hold an address.
+    pub fn holders(&self, ip: IpAddr) -> impl Iterator<Item = &'snap str> {
+        let holds = move |interface: &&Interface<'snap>| interface.addresses.iter().any(|address| address.ip == ip);
+        self.interfaces.iter().filter(holds).map(|interface| interface.name)
+    }
+
     /// Whether the routes of a family were read on the node.
     #[must_use]
     pub fn knows_routes(&self, family: Family) -> bool {
@@ -258,7 +295,7 @@ impl<'snap> Links<'snap> {
         if ip.is_loopback() && (ip.is_ipv4() || ip == IpAddr::V6(std::net::Ipv6Addr::LOCALHOST)) {
             return Tri::Yes;
         }
-        if self.addresses().any(|(held, _)| held == ip) {
+        if self.addresses().any(|(held, _)| held == ip) || self.bound.contains(&ip) {
             return Tri::Yes;
         }
         match self.family(Family::of(ip)).addresses {

@@ -9,6 +9,7 @@ use super::hooks::Hooks;
 use super::iptables::ruleset::{Backend, Committed, Ruleset};
 use super::iptables::{Body, Table};
 pub use super::links::Family;
+use crate::collect::pasted::listing::{COMMAND, NO_INTERFACES};
 use crate::collect::snapshot::{Completeness, Dump, NodeDumps};
 
 /// Names of the dumps that hold a family's rules, the usual tool first.
@@ -32,9 +33,11 @@ pub struct Plane<'snap> {
     /// Kernel switches.
     pub sysctls: super::sysctl::Sysctls<'snap>,
     sets: OnceLock<super::ipset::Sets<'snap>>,
+    ipvs: OnceLock<super::ipvs::Ipvs<'snap>>,
     /// What runs on the node and handles packets itself, as its pods tell.
     agents: Vec<Agent>,
     signs: OnceLock<Vec<Sign<'snap>>>,
+    nft: OnceLock<super::nft::Tables<'snap>>,
     v4: OnceLock<Rules<'snap>>,
     v6: OnceLock<Rules<'snap>>,
 }
@@ -46,8 +49,13 @@ pub struct Rules<'snap> {
     pub rulesets: Vec<Loaded<'snap>>,
     /// Base chains in running order.
     pub hooks: Hooks<'snap>,
+    /// The same with the stores of rules the other way round, where two hook in at the same priority: the one that came
+    /// last runs first, and which that was no dump tells (Linux net/netfilter/core.c `nf_hook_entries_grow`).
+    pub other_order: Option<Hooks<'snap>>,
     /// What is not whole, in words: each makes every outcome depend on it.
     pub doubts: Vec<String>,
+    /// Whether its rules come from a listing that shows no interfaces.
+    pub interfaces: Shown,
     /// Whether any dump of this family was read.
     pub read: Read,
 }
@@ -59,6 +67,16 @@ pub enum Read {
     Yes,
     /// It was not.
     #[default]
+    No,
+}
+
+/// Whether rules show the interfaces that they are for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Shown {
+    /// They do.
+    #[default]
+    Yes,
+    /// They may be for fewer packets than it seems.
     No,
 }
 
@@ -95,14 +113,29 @@ impl<'snap> Plane<'snap> {
     /// Reads a node's dumps. `addresses` are the node's own as its Node object gives them, for input without `ip addr`.
     #[must_use]
     pub fn new(node: &'snap str, dumps: &'snap NodeDumps, addresses: &[IpAddr]) -> Self {
+        let mut links = super::links::Links::read(dumps, addresses);
+        let ipvs = OnceLock::new();
+        for family in [Family::V4, Family::V6] {
+            if !links.lacks_addresses(family) {
+                continue;
+            }
+            let read = ipvs.get_or_init(|| super::ipvs::Ipvs::read(dumps));
+            let served = read.keys().filter_map(|key| match key {
+                super::ipvs::Key::Address(_, to) => Some(to.ip()),
+                super::ipvs::Key::Mark(..) => None,
+            });
+            links.assume_bound(family, served.filter(|ip| Family::of(*ip) == family).collect());
+        }
         Self {
             node,
             dumps,
-            links: super::links::Links::read(dumps, addresses),
+            links,
             sysctls: super::sysctl::Sysctls::read(dumps),
             sets: OnceLock::new(),
+            ipvs,
             agents: Vec::new(),
             signs: OnceLock::new(),
+            nft: OnceLock::new(),
             v4: OnceLock::new(),
             v6: OnceLock::new(),
         }
@@ -118,7 +151,7 @@ impl<'snap> Plane<'snap> {
     /// Signs of what acts before netfilter or beside it.
     pub fn signs(&self) -> &[Sign<'snap>] {
         self.signs.get_or_init(|| {
-            let mut signs = super::ebpf::signs(&self.links, self.dumps);
+            let mut signs = super::ebpf::signs(&self.links, &super::tc::filters(self.dumps), self.nft());
             for agent in &self.agents {
                 if !signs.iter().any(|sign| sign.agent == *agent) {
                     signs.push(Sign { agent: *agent, interface: None, at: None });
@@ -134,7 +167,27 @@ impl<'snap> Plane<'snap> {
             Family::V4 => &self.v4,
             Family::V6 => &self.v6,
         };
-        cell.get_or_init(|| Rules::read(self.dumps, family))
+        cell.get_or_init(|| {
+            let mut rules = Rules::read(self.dumps, self.nft(), family);
+            let ipvs = self.ipvs();
+            if if ipvs.was_read() { !ipvs.is_empty() } else { self.links.has_ipvs() || rules.are_for_ipvs() } {
+                rules.hooks.add_ipvs();
+                if let Some(other) = &mut rules.other_order {
+                    other.add_ipvs();
+                }
+            }
+            rules
+        })
+    }
+
+    /// The virtual servers of IPVS, read once.
+    pub fn ipvs(&self) -> &super::ipvs::Ipvs<'snap> {
+        self.ipvs.get_or_init(|| super::ipvs::Ipvs::read(self.dumps))
+    }
+
+    /// The native tables of nftables, read once.
+    pub fn nft(&self) -> &super::nft::Tables<'snap> {
+        self.nft.get_or_init(|| super::nft::read(self.dumps))
     }
 
     /// What is taken for granted of a family because it is not in the input, in words.
@@ -145,7 +198,14 @@ impl<'snap> Plane<'snap> {
             Family::V6 => Family::V4,
         };
         let of_links = self.links.assumed().iter().filter(|said| !said.contains(other.as_str())).cloned();
-        of_links.chain(self.sysctls.assumed(family).map(Into::into)).collect()
+        let of_ipvs = (!self.ipvs().is_empty() && self.ipvs().was_read() && self.sysctls.ipvs_conntrack().is_none())
+            .then(|| "IPVS keeps connections for masquerading (net.ipv4.vs.conntrack was not read)".to_owned());
+        let listed = |name: &&str| self.dumps.dumps.get(*name).is_some_and(|dump| dump.argv == COMMAND);
+        let of_listing = dumps_of(family)
+            .iter()
+            .find(|name| listed(name))
+            .map(|_| format!("rules of the {} listing are quoted as `iptables -S` prints them", family.as_str()));
+        of_links.chain(of_listing).chain(self.sysctls.assumed(family).map(Into::into)).chain(of_ipvs).collect()
     }
 
     /// The ipsets, read once.
@@ -155,7 +215,7 @@ impl<'snap> Plane<'snap> {
 }
 
 impl<'snap> Rules<'snap> {
-    fn read(dumps: &'snap NodeDumps, family: Family) -> Self {
+    fn read(dumps: &'snap NodeDumps, nft: &super::nft::Tables<'snap>, family: Family) -> Self {
         let mut rules = Self::default();
         for name in dumps_of(family) {
             let Some((name, dump)) = dumps.dumps.get_key_value(name) else {
@@ -170,14 +230,14 @@ impl<'snap> Rules<'snap> {
             }
             rules.add(name, dump, family);
         }
-        let [usual, nft, legacy] = dumps_of(family).map(|name| dumps.dumps.contains_key(name));
-        if legacy && !usual && !nft && rules.read == Read::Yes {
+        let [usual, by_name, legacy] = dumps_of(family).map(|name| dumps.dumps.contains_key(name));
+        if legacy && !usual && !by_name && rules.read == Read::Yes {
             rules.doubts.push("the rules of the nft backend were not read".into());
         }
         for (place, loaded) in rules.rulesets.iter().enumerate() {
             rules.hooks.add_iptables(place, &loaded.ruleset);
         }
-        if let Some(hidden) = super::nft::xtables::xtables_rules(dumps, family)
+        if let Some(hidden) = super::nft::xtables::xtables_rules(nft, family)
             && rules.read == Read::Yes
             && rules.backend(Backend::Nft).is_none()
         {
@@ -187,17 +247,39 @@ impl<'snap> Rules<'snap> {
                 hidden.first.dump
             ));
         }
-        for nft in super::nft::outline::base_chains(dumps, family) {
-            rules.hooks.add(
-                nft.hook,
-                super::hooks::BaseChain {
-                    priority: nft.priority,
-                    table: nft.table,
-                    body: super::hooks::BaseBody::Nft(nft.at),
-                },
-            );
+        let mut other = Hooks::default();
+        other.add_nft(nft, family);
+        for (place, loaded) in rules.rulesets.iter().enumerate().rev() {
+            other.add_iptables(place, &loaded.ruleset);
         }
+        rules.add_nft(dumps, nft, family);
+        rules.other_order = (!other.runs_like(&rules.hooks)).then_some(other);
         rules
+    }
+
+    fn add_nft(&mut self, dumps: &'snap NodeDumps, nft: &super::nft::Tables<'snap>, family: Family) {
+        self.hooks.add_nft(nft, family);
+        if nft.active().any(|(_, table)| table.sees(family)) {
+            self.read = Read::Yes;
+        }
+        if nft.tables.is_empty() {
+            return;
+        }
+        if let Some(first) = nft.unread.first() {
+            self.doubts.push(format!("{}: line {} stands in no table", first.dump, first.line));
+        }
+        let name = super::nft::DUMP;
+        let open = nft.tables.iter().any(|table| table.end == super::nft::ruleset::End::Missing);
+        match dumps.dumps.get(name).map(|dump| dump.complete) {
+            Some(Completeness::Fragment) => {
+                self.doubts.push(format!("{name} holds only some lines of the node's rules"));
+            }
+            Some(Completeness::Cut) => self.doubts.push(format!("{name} is cut: what follows is not known")),
+            Some(Completeness::Whole | Completeness::Unknown) | None if open => {
+                self.doubts.push(format!("{name} does not end as a whole dump does"));
+            }
+            Some(Completeness::Whole | Completeness::Unknown) | None => {}
+        }
     }
 
     fn add(&mut self, name: &'snap str, dump: &'snap Dump, family: Family) {
@@ -227,6 +309,10 @@ impl<'snap> Rules<'snap> {
         if known {
             return;
         }
+        if fragment && dump.text.contains(NO_INTERFACES) {
+            self.interfaces = Shown::No;
+            self.doubts.push("`iptables -L` without -v does not show which interfaces a rule is for".into());
+        }
         match dump.complete {
             Completeness::Fragment => self.doubts.push(format!("{name} holds only some lines of the node's rules")),
             Completeness::Cut => self.doubts.push(format!("{name} is cut: what follows is not known")),
@@ -236,6 +322,23 @@ impl<'snap> Rules<'snap> {
             Completeness::Whole | Completeness::Unknown => {}
         }
         self.rulesets.push(Loaded { ruleset, text: &dump.text });
+    }
+
+    /// On which condition what was found holds, where there are doubts.
+    #[must_use]
+    pub const fn condition(&self) -> &'static str {
+        match self.interfaces {
+            Shown::Yes => "if the lines that are not here change nothing",
+            Shown::No => "if the lines that are not here change nothing and no rule is for one interface only",
+        }
+    }
+
+    /// Whether there are chains that kube-proxy makes for IPVS alone.
+    #[must_use]
+    pub fn are_for_ipvs(&self) -> bool {
+        let chains = [("filter", "KUBE-IPVS-FILTER"), ("filter", "KUBE-IPVS-OUT-FILTER"), ("nat", "KUBE-NODE-PORT")];
+        let has = |(table, chain)| self.rulesets.iter().any(|loaded| loaded.place_of(table, chain).is_some());
+        chains.into_iter().any(has)
     }
 
     /// The rule store of this backend.
@@ -249,7 +352,8 @@ impl<'snap> Loaded<'snap> {
     /// The line that declares a chain, or its first rule.
     #[must_use]
     pub fn place_of(&self, table: &str, chain: &str) -> Option<Loc<'snap>> {
-        let found = self.ruleset.table(table)?.chain(chain)?;
-        found.declared(self.ruleset.dump).or_else(|| found.body(self.ruleset.dump, self.text).lines().first().copied())
+        let table = self.ruleset.table(table)?;
+        let found = table.chain(chain)?;
+        found.declared(table).or_else(|| found.body(self.ruleset.dump, self.text).lines().first().copied())
     }
 }

@@ -4,6 +4,7 @@
 use rustc_hash::FxHashMap;
 
 use super::Tri;
+use super::iptables::net::Ports;
 use super::links::{Family, read_dump};
 use crate::collect::snapshot::{Completeness, NodeDumps};
 
@@ -52,6 +53,14 @@ impl<'snap> Sysctls<'snap> {
     #[must_use]
     pub fn number(&self, name: &str) -> Option<u64> {
         self.get(name)?.parse().ok()
+    }
+
+    /// What the node's own clients take their ports from: `net.ipv4.ip_local_port_range = 32768 60999`, of both families.
+    #[must_use]
+    pub fn client_ports(&self) -> Option<Ports> {
+        let mut words = self.get("net.ipv4.ip_local_port_range")?.split_ascii_whitespace();
+        let (first, last) = (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
+        (first <= last).then_some(Ports { first, last })
     }
 
     fn switch(&self, name: &str) -> Option<bool> {

@@ -22,12 +22,10 @@ pub(super) fn duplicate_endpoint_address(context: &Context<'_, '_>) -> Vec<Findi
         .flat_map(|endpoint| endpoint.addresses.iter().map(String::as_str))
         .collect();
     let mut by_address: BTreeMap<String, Vec<&Pod>> = BTreeMap::new();
-    for pod in context.objects.pods().iter().filter(|pod| is_running(pod)) {
-        if on_host_network(pod) {
-            continue;
-        }
-        for address in addresses(pod).into_iter().filter(|address| endpoints.contains(address)) {
-            by_address.entry(format!("address {address}")).or_default().push(pod);
+    for address in endpoints {
+        let sharing = context.index.sharing(address);
+        if !sharing.is_empty() {
+            by_address.insert(format!("address {address}"), sharing.to_vec());
         }
     }
     for pod in context.selected_alive().filter(|pod| is_running(pod) && on_host_network(pod)) {

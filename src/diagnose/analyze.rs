@@ -5,18 +5,20 @@ use std::net::IpAddr;
 
 use rayon::prelude::*;
 
+use crate::cluster::owners::Owners;
 use crate::cluster::resolve::{Chosen, Subject, resolve};
 use crate::cluster::summary::summarize;
-use crate::cluster::{NodeView, ServiceEndpoints};
+use crate::cluster::{Index, NodeView, ServiceEndpoints};
 use crate::collect::snapshot::{NodeDumps, Objects, Snapshot};
 use crate::error::{Error, Result};
 use crate::query::{self, Query, Target};
-use crate::report::{Code, Confidence, Finding, Gap, NodeSummary, ObjectRef, PathState, QueryEcho, Report, Severity};
+use crate::report::{Code, Finding, Gap, NodeSummary, QueryEcho, Report};
 use crate::walk::packet::Protocol;
 
 use super::node::{NodeResult, Question, node_of_client};
 use super::{
-    Context, backends, behind, chain_graph, doubled, issues, leftovers, local_detection, mismatch, node_port, skew,
+    Context, backends, behind, chain_graph, doubled, gone, ingress_target, issues, leftovers, local_detection,
+    mismatch, modes, node_port, pod_route, replacement, settle, skew,
 };
 
 /// Answers a question from what was read.
@@ -28,33 +30,11 @@ pub fn analyze(snapshot: &Snapshot, query: &Query) -> Result<Report> {
     if snapshot.nodes.values().any(|dumps| dumps.again.is_some()) {
         let objects = snapshot.objects_after.as_ref().unwrap_or(&snapshot.objects);
         let again = one(snapshot, query, objects, |dumps| dumps.again.as_deref().or(Some(dumps)))?;
-        settle(&mut report, &again);
+        settle::settle(&mut report, &again);
     } else {
         skew::around(&mut report, snapshot);
     }
     Ok(report)
-}
-
-/// What differs twice is certain; what does not differ any more was only on its way.
-fn settle(report: &mut Report, again: &Report) {
-    let second: BTreeSet<String> = again.findings.iter().map(Finding::fingerprint).collect();
-    // What is likely of objects alone rests on an assumption that a second reading does not lift.
-    let sampled = |finding: &Finding| finding.confidence == Confidence::Likely && finding.node.is_some();
-    report.findings.retain(|finding| !sampled(finding) || second.contains(&finding.fingerprint()));
-    for finding in report.findings.iter_mut().filter(|finding| sampled(finding)) {
-        finding.confidence = Confidence::Certain;
-        finding.details.retain(|detail| !detail.starts_with("seen once"));
-        finding.details.push("seen twice, some seconds apart".into());
-    }
-    // Paths that are as promised in the second reading are shown as they are then.
-    for trace in &mut report.traces {
-        if trace.state == PathState::Differs
-            && let Some(later) = again.traces.iter().find(|later| later.path == trace.path)
-            && later.state == PathState::Expected
-        {
-            *trace = later.clone();
-        }
-    }
 }
 
 fn one<'snap>(
@@ -63,21 +43,26 @@ fn one<'snap>(
     objects: &'snap Objects,
     dumps: impl Fn(&'snap NodeDumps) -> Option<&'snap NodeDumps> + Sync,
 ) -> Result<Report> {
+    if let Target::Ingress { namespace, name } = &query.target {
+        let entry = ingress_target::entry(objects, namespace.as_deref().unwrap_or(&query.namespace), name)?;
+        let mut report = match entry.question(query) {
+            Some(to) => one(snapshot, &to, objects, dumps)?,
+            None => Report { query: echo(query), gaps: snapshot.gaps.clone(), ..Report::default() },
+        };
+        entry.add_to(&mut report, snapshot, objects);
+        sort(&mut report.findings);
+        return Ok(report);
+    }
     let subject = match resolve(objects, &query.target, &query.namespace) {
-        Err(error) => match leftover(snapshot, query) {
+        Err(error) => match gone::rules_of_deleted(snapshot, query) {
             Some(report) => return Ok(report),
-            None => return Err(error),
+            None => return Err(error.with_left(|| super::ipvs::left_for_nobody(snapshot))),
         },
         Ok(subject) => subject,
     };
     answerable(snapshot, query, objects, &subject)?;
     let mut report = Report {
-        query: QueryEcho {
-            command: "trace".into(),
-            target: query.target_text.clone(),
-            from: query.from_text.clone(),
-            namespace: query.namespace.clone(),
-        },
+        query: echo(query),
         collected: (snapshot.from.clone(), snapshot.to.clone()),
         kubernetes: snapshot.kubernetes.clone(),
         nodes_total: snapshot.nodes_total.or(objects.nodes.as_ref().map(Vec::len)),
@@ -89,15 +74,17 @@ fn one<'snap>(
         .into_iter()
         .filter_map(|(name, node)| Some((name, dumps(node)?)))
         .collect();
+    let index = Index::new(objects);
     let endpoints = match &subject {
-        Subject::Service(chosen) => Some(ServiceEndpoints::read(objects, &chosen.view)),
+        Subject::Service(chosen) => Some(ServiceEndpoints::of(&index, &chosen.view)),
         Subject::Plain { .. } | Subject::NotRead { .. } => None,
     };
-    let question = question(objects, query, &subject, endpoints.as_ref());
+    let question = question(&index, query, &subject, endpoints.as_ref());
     let results: Vec<NodeResult<'snap>> = chosen.par_iter().map(|(name, node)| question.ask(name, node)).collect();
+    let owners = Owners::of(objects);
     match (&subject, &endpoints) {
         (Subject::Service(chosen), Some(endpoints)) => {
-            of_service(&mut report, snapshot, query, objects, chosen, endpoints, &results);
+            of_service(&mut report, snapshot, query, &index, (chosen, endpoints), &results, &owners);
         }
         (Subject::NotRead { namespace, name }, _) => {
             let told = report.gaps.iter().any(|gap| matches!(gap.code, Code::RbacDenied | Code::ObjectsNotRead));
@@ -111,20 +98,15 @@ fn one<'snap>(
         (Subject::Plain { ip, port: Some(port), .. }, _) => plain(&mut report, objects, &results, *ip, *port),
         _ => {}
     }
-    let behind = behind::behind(objects, endpoints.as_ref());
+    let behind = behind::behind(objects, endpoints.as_ref(), owners);
     for result in &results {
         report.nodes.push(summary(result, dumps_version(objects, result.view.name)));
         report.traces.extend(result.paths.iter().map(|path| path.trace(&behind)));
         let told = report.gaps.iter().any(|gap| gap.node.as_deref() == Some(result.view.name));
         report.gaps.extend(result.gaps.iter().filter(|gap| !(told && gap.code == Code::NodeNotCollected)).cloned());
-        for said in &result.said {
-            let said = if results.len() > 1 { format!("{}: {said}", result.view.name) } else { said.clone() };
-            if !report.assumed.contains(&said) {
-                report.assumed.push(said);
-            }
-        }
         issues::of_node(result, &mut report.issues);
     }
+    report.assumed = assumed(&results);
     for node in query.nodes.iter().filter(|node| !snapshot.nodes.contains_key(*node)) {
         if !report.gaps.iter().any(|gap| gap.node.as_ref() == Some(node)) {
             let mut gap = Gap::new(Code::NodeNotCollected, Some(node), "this node was not read");
@@ -139,6 +121,35 @@ fn one<'snap>(
     not_checked(&mut report, objects, &results);
     sort(&mut report.findings);
     Ok(report)
+}
+
+/// What was taken for granted: each thing once, with the nodes that it was taken for where these are not all.
+fn assumed(results: &[NodeResult<'_>]) -> Vec<String> {
+    let mut told: Vec<(&str, Vec<&str>)> = Vec::new();
+    for result in results {
+        for said in &result.said {
+            match told.iter_mut().find(|(text, _)| text == said) {
+                Some((_, nodes)) => nodes.push(result.view.name),
+                None => told.push((said, vec![result.view.name])),
+            }
+        }
+    }
+    told.into_iter()
+        .map(|(said, mut nodes)| {
+            nodes.dedup();
+            if nodes.len() == results.len() { said.to_owned() } else { format!("{}: {said}", nodes.join(", ")) }
+        })
+        .collect()
+}
+
+/// The question, said back.
+fn echo(query: &Query) -> QueryEcho {
+    QueryEcho {
+        command: "trace".into(),
+        target: query.target_text.clone(),
+        from: query.from_text.clone(),
+        namespace: query.namespace.clone(),
+    }
 }
 
 /// Refuses questions that name what is not there.
@@ -184,7 +195,7 @@ fn answerable(snapshot: &Snapshot, query: &Query, objects: &Objects, subject: &S
 }
 
 fn question<'a, 'snap>(
-    objects: &'snap Objects,
+    index: &'a Index<'snap>,
     query: &'a Query,
     subject: &'a Subject<'snap>,
     endpoints: Option<&'a ServiceEndpoints<'snap>>,
@@ -202,18 +213,19 @@ fn question<'a, 'snap>(
         }
         Subject::Plain { .. } | Subject::NotRead { .. } => (None, None, None),
     };
-    Question { objects, query, service, only, plain, by_name }
+    Question { objects: index.objects, index, query, service, only, plain, by_name }
 }
 
 fn of_service<'snap>(
     report: &mut Report,
     snapshot: &'snap Snapshot,
     query: &Query,
-    objects: &'snap Objects,
-    chosen: &Chosen<'snap>,
-    endpoints: &ServiceEndpoints<'snap>,
+    index: &Index<'snap>,
+    (chosen, endpoints): (&Chosen<'snap>, &ServiceEndpoints<'snap>),
     results: &[NodeResult<'snap>],
+    owners: &Owners,
 ) {
+    let objects = index.objects;
     report.service = Some(summarize(&chosen.view, endpoints));
     if let Some(why) = chosen.view.not_programmed() {
         report.notes.push(why);
@@ -224,40 +236,66 @@ fn of_service<'snap>(
         .flat_map(|result| &result.clients)
         .next()
         .filter(|_| !matches!(query.from, None | Some(query::Client::External)));
-    report.findings.extend(super::object_findings(&Context {
+    let alone = results.is_empty().then(|| super::clients::of_objects(objects, &chosen.view, query)).flatten();
+    let context = Context {
         objects,
+        index,
         view: &chosen.view,
         endpoints,
         ports: &chosen.ports,
         missing: chosen.missing.as_ref(),
         nodes: &nodes,
-        client,
+        client: client.or(alone.as_ref()),
         at: snapshot.from.as_deref().or(snapshot.to.as_deref()),
-    }));
-    for result in results.iter().filter(|result| result.mode.kind.is_walked()) {
-        report.findings.extend(mismatch::findings(&chosen.view, result));
-        report.findings.extend(of_node(objects, chosen, result));
+    };
+    report.findings.extend(super::object_findings(&context));
+    report.environment = super::service_links::shown(&context);
+    let own = chosen.view.reference();
+    let whole = super::cluster_findings(objects);
+    report.findings.extend(whole.into_iter().filter(|finding| super::concerns(finding, &own)));
+    if chosen.view.not_programmed().is_none() {
+        report
+            .findings
+            .extend(results.iter().flat_map(|result| super::proxy_pods::not_running_on(objects, result.view.name)));
     }
+    for result in results.iter().filter(|result| result.mode.kind.is_walked()) {
+        report.findings.extend(mismatch::findings(&chosen.view, result, owners));
+        report.findings.extend(of_node(objects, chosen, result, owners));
+    }
+    report.findings.extend(pod_route::lost(objects, &chosen.view, endpoints, results));
     for result in results {
         report.findings.extend(
-            [backends::mixed_backends(result), backends::leftover_mode_rules(result), backends::mode_mismatch(result)]
-                .concat(),
+            [
+                backends::mixed_backends(result),
+                modes::leftover_mode_rules(Some(&chosen.view), result),
+                backends::mode_mismatch(result),
+                replacement::two_proxies(objects, result).into_iter().collect(),
+            ]
+            .concat(),
         );
     }
 }
 
 /// What a node's rules say beside the paths.
-fn of_node(objects: &Objects, chosen: &Chosen<'_>, node: &NodeResult<'_>) -> Vec<Finding> {
+fn of_node<'snap>(
+    objects: &'snap Objects,
+    chosen: &Chosen<'snap>,
+    node: &NodeResult<'snap>,
+    owners: &Owners,
+) -> Vec<Finding> {
     let service = &chosen.view;
     let asked = |ip| chosen.only == Some(ip) || chosen.node.is_some();
     [
         leftovers::former_addresses(service, node),
-        leftovers::deleted_services(objects, service, node),
+        leftovers::deleted_services(objects, service, node, owners),
         doubled::duplicated_rules(node),
         local_detection::cluster_cidr_wrong(objects, service, node),
         local_detection::no_local_detection(objects, service, node),
         chain_graph::undefined_chain(node),
         node_port::address_not_served(service, node, &asked),
+        super::nft_kernel::too_old(objects, node),
+        super::ipvs::of_node(objects, service, node, chosen.only),
+        super::ipvs::of_service(objects, service, node, chosen.only),
     ]
     .concat()
 }
@@ -284,67 +322,24 @@ fn chosen_nodes<'snap>(
         .collect()
 }
 
-/// A name that no Service has any more, whose rules a node still holds.
-fn leftover(snapshot: &Snapshot, query: &Query) -> Option<Report> {
-    let Target::Service { namespace, name, .. } = &query.target else {
-        return None;
-    };
-    // A list that could not be read whole does not tell what is gone.
-    let unread = snapshot.gaps.iter().any(|gap| gap.code == Code::LayoutUnknown && gap.summary.contains("services"));
-    if unread {
-        return None;
-    }
-    let namespace = namespace.as_deref().unwrap_or(&query.namespace);
-    let mut findings = Vec::new();
-    let mut nodes = Vec::new();
-    for (node, dumps) in &snapshot.nodes {
-        let view = NodeView::find(&snapshot.objects, node);
-        let plane = crate::dataplane::plane::Plane::new(node, dumps, &view.addresses);
-        let found = leftovers::rules_of_name(&plane, namespace, name);
-        if !found.is_empty() {
-            let mut finding = Finding::new(
-                Code::RulesForDeletedService,
-                format!("{node} still has rules for {namespace}/{name}, and there is no such Service"),
-            );
-            finding.severity = Severity::Error;
-            finding.node = Some(node.clone());
-            finding.object = Some(ObjectRef::new("Service", namespace, name));
-            finding.evidence = found;
-            finding.confidence = Confidence::Likely;
-            finding.help = Some(format!("kubectl get services -n {namespace}"));
-            findings.push(finding);
-            nodes.push(NodeSummary {
-                name: node.clone(),
-                dataplane: super::mode::detect(&plane).kind.words().into(),
-                read: true,
-                ..NodeSummary::default()
-            });
-        }
-    }
-    (!findings.is_empty()).then(|| Report {
-        query: QueryEcho {
-            command: "trace".into(),
-            target: query.target_text.clone(),
-            from: query.from_text.clone(),
-            namespace: query.namespace.clone(),
-        },
-        findings,
-        nodes,
-        gaps: snapshot.gaps.clone(),
-        ..Report::default()
-    })
-}
-
-fn summary(result: &NodeResult<'_>, kubernetes: Option<String>) -> NodeSummary {
+pub(super) fn summary(result: &NodeResult<'_>, kubernetes: Option<String>) -> NodeSummary {
     use crate::report::Evidence;
     let evidence = result.mode.evidence.as_ref().map(|evidence| match evidence {
         Evidence::Line { dump, line, .. } => format!("{dump} :{line}"),
         Evidence::Field { field, value, .. } => format!("{field} {value}"),
         Evidence::Fact { text, .. } => text.clone(),
     });
+    let evidence = match (evidence, &result.mode.why) {
+        (Some(evidence), Some(why)) => Some(format!("{evidence}; {}", why.words())),
+        (evidence, _) => evidence,
+    };
     NodeSummary {
         name: result.view.name.into(),
-        dataplane: result.mode.kind.words().into(),
+        dataplane: match super::replacement::embedded(result.view.object).filter(|_| result.mode.kind.name().is_some())
+        {
+            Some(program) => format!("{}, inside {program}", result.mode.kind.words()),
+            None => result.mode.kind.words().into(),
+        },
         evidence,
         kubernetes,
         zone: result.view.zone.map(Into::into),
@@ -352,7 +347,7 @@ fn summary(result: &NodeResult<'_>, kubernetes: Option<String>) -> NodeSummary {
     }
 }
 
-fn dumps_version(objects: &Objects, node: &str) -> Option<String> {
+pub(super) fn dumps_version(objects: &Objects, node: &str) -> Option<String> {
     objects
         .nodes()
         .iter()
@@ -363,7 +358,10 @@ fn dumps_version(objects: &Objects, node: &str) -> Option<String> {
 }
 
 fn api_only(report: &mut Report) {
-    // A Service that no node programs needs no node.
+    // A port that is not there, and a Service that no node programs, need no node.
+    if report.findings.iter().any(|finding| finding.code == Code::PortNotInService) {
+        return;
+    }
     if report.service.as_ref().is_some_and(|service| service.kind == "ExternalName" || service.kind == "headless") {
         return;
     }
@@ -417,6 +415,7 @@ fn plain(report: &mut Report, objects: &Objects, results: &[NodeResult<'_>], ip:
     report.notes.push(format!("no Service has {ip} with port {port}, or node port {port}"));
     for result in results {
         report.findings.extend(leftovers::rules_of_address(result, ip, port));
+        report.findings.extend(super::ipvs::rules_of_address(result, ip, port));
     }
 }
 
@@ -437,13 +436,22 @@ fn not_checked(report: &mut Report, objects: &Objects, results: &[NodeResult<'_>
     if !others.is_empty() && !results.is_empty() {
         report.not_checked.push(format!("{names} (--all-nodes)"));
     }
+    report.notes.extend(results.iter().filter_map(replacement::said));
+    let beyond: Vec<&str> = results
+        .iter()
+        .filter(|result| matches!(result.mode.kind, super::mode::ModeKind::Replaced(_)))
+        .map(|result| result.view.name)
+        .collect();
+    if !beyond.is_empty() {
+        report.not_checked.push(format!("where packets go on {}, which kube-proxy does not serve", beyond.join(", ")));
+    }
     if !report.traces.is_empty() {
         report.not_checked.push("real connections (nothing was sent)".into());
     }
 }
 
 /// Worst first; within a severity the surest, then by code, node and object.
-fn sort(findings: &mut [Finding]) {
+pub(super) fn sort(findings: &mut [Finding]) {
     findings.sort_by(|a, b| {
         b.severity
             .cmp(&a.severity)

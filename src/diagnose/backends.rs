@@ -1,119 +1,97 @@
 //! Two rule stores, or two modes, on one node: which of them acts, and what is left over.
 
+use crate::dataplane::Loc;
 use crate::dataplane::iptables::ruleset::Backend;
 use crate::dataplane::nft::xtables::xtables_rules;
 use crate::dataplane::plane::{Family, Loaded};
-use crate::report::{Code, Confidence, Evidence, Finding, Severity};
+use crate::report::{Code, Evidence, Finding, Severity};
 
-use super::mode::{ModeKind, serves};
+use super::mode::{has_entries, serves};
 use super::node::NodeResult;
 use super::outcome::line;
 
-/// ST331: service rules in both backends of iptables.
+/// ST331: service rules in both backends of iptables; or rules of somebody in both, which one tool does not show.
 #[must_use]
 pub(super) fn mixed_backends(node: &NodeResult<'_>) -> Vec<Finding> {
-    let mut findings = Vec::new();
+    let name = node.view.name;
+    let mut evidence: Vec<Evidence> = Vec::new();
+    let mut families = Vec::new();
     for family in [Family::V4, Family::V6] {
         let both: Vec<&Loaded<'_>> =
-            node.plane.rules(family).rulesets.iter().filter(|loaded| holds_services(loaded)).collect();
+            node.plane.rules(family).rulesets.iter().filter(|loaded| has_entries(loaded)).collect();
         // Rules of iptables-nft that only `nft` shows.
-        let hidden = xtables_rules(node.plane.dumps, family)
+        let hidden = xtables_rules(node.plane.nft(), family)
             .and_then(|rules| rules.service)
             .filter(|_| node.plane.rules(family).backend(Backend::Nft).is_none());
         if both.len() + usize::from(hidden.is_some()) < 2 {
             continue;
         }
-        let name = node.view.name;
-        let mut finding = Finding::new(
-            Code::MixedBackends,
-            format!("{name} holds {} service rules in both backends of iptables: packets pass both", family.as_str()),
-        );
-        finding.node = Some(name.into());
-        finding.evidence =
-            both.iter().filter_map(|loaded| loaded.place_of("nat", "KUBE-SERVICES")).map(|at| line(name, at)).collect();
-        finding.evidence.extend(hidden.map(|at| line(name, at)));
-        finding.details.push("one of them belongs to a kube-proxy that is gone, and nobody updates it".into());
-        finding.help = Some(format!("kubectl -n kube-system get pods -o wide --field-selector spec.nodeName={name}"));
-        findings.push(finding);
+        families.push(family.as_str());
+        evidence
+            .extend(both.iter().filter_map(|loaded| loaded.place_of("nat", "KUBE-SERVICES")).map(|at| line(name, at)));
+        evidence.extend(hidden.map(|at| line(name, at)));
     }
-    findings
-}
-
-fn holds_services(loaded: &Loaded<'_>) -> bool {
-    let entries = loaded.body_of("nat", "KUBE-SERVICES").is_some_and(|body| !body.is_empty());
-    entries && loaded.table("nat").is_some_and(|nat| nat.chains.iter().any(|chain| chain.name.starts_with("KUBE-SVC-")))
-}
-
-/// ST333: rules of a mode that is not the one that acts.
-#[must_use]
-pub(super) fn leftover_mode_rules(node: &NodeResult<'_>) -> Vec<Finding> {
-    let name = node.view.name;
-    let mut evidence: Vec<Evidence> = Vec::new();
-    let mut what = Vec::new();
-    let mode = match node.mode.kind {
-        ModeKind::Iptables(_) => "iptables",
-        ModeKind::Nftables => return iptables_under_nftables(node),
-        ModeKind::Ipvs | ModeKind::Userspace | ModeKind::NotRead | ModeKind::None => return Vec::new(),
-    };
-    if let Some((true, at)) = crate::dataplane::nft::outline::kube_proxy_table(node.plane.dumps) {
-        evidence.push(line(name, at));
-        what.push("kube-proxy's nftables table");
+    if families.is_empty() {
+        return split_rules(node).into_iter().collect();
     }
-    let ipvs_addresses =
-        node.plane.links.interface("kube-ipvs0").is_some_and(|interface| !interface.addresses.is_empty());
-    if ipvs_addresses {
-        evidence.push(Evidence::Fact {
-            node: Some(name.into()),
-            text: "interface kube-ipvs0 holds addresses of Services".into(),
-        });
-        what.push("addresses of ipvs mode on kube-ipvs0");
-    }
-    for family in [Family::V4, Family::V6] {
-        for loaded in &node.plane.rules(family).rulesets {
-            if let Some(at) = loaded.place_of("filter", "KUBE-IPVS-FILTER") {
-                evidence.push(line(name, at));
-                what.push("chains of ipvs mode");
-            }
-        }
-    }
-    if what.is_empty() {
-        return Vec::new();
-    }
-    what.dedup();
+    let families = families.join(" and ");
     let mut finding = Finding::new(
-        Code::LeftoverModeRules,
-        format!("{name} serves Services by {mode}, and still holds {}", what.join(", ")),
+        Code::MixedBackends,
+        format!("{name} holds {families} service rules in both backends of iptables: packets pass both"),
     );
     finding.node = Some(name.into());
-    finding.confidence = Confidence::Likely;
-    finding.severity = Severity::Warning;
     finding.evidence = evidence;
-    finding
-        .details
-        .push("kube-proxy does not clean up behind ipvs and iptables mode; a reboot of the node does".into());
+    finding.details.push("one of them belongs to a kube-proxy that is gone, and nobody updates it".into());
     finding.help = Some(format!("kubectl -n kube-system get pods -o wide --field-selector spec.nodeName={name}"));
     vec![finding]
 }
 
-/// iptables' rules come after those of kube-proxy's nftables table and still act on what it does not take.
-fn iptables_under_nftables(node: &NodeResult<'_>) -> Vec<Finding> {
+/// Somebody's rules in one backend and kube-proxy's in the other: both act, and one tool shows half of them.
+fn split_rules(node: &NodeResult<'_>) -> Option<Finding> {
     let name = node.view.name;
-    let left: Vec<_> = [Family::V4, Family::V6]
-        .into_iter()
-        .flat_map(|family| &node.plane.rules(family).rulesets)
-        .filter(|loaded| holds_services(loaded))
-        .filter_map(|loaded| loaded.place_of("nat", "KUBE-SERVICES"))
-        .collect();
-    if left.is_empty() {
-        return Vec::new();
-    }
-    let summary = format!("{name} holds kube-proxy's rules of two modes: an nftables table, and chains of iptables");
-    let mut finding = Finding::new(Code::LeftoverModeRules, summary);
+    let (serving, other, at) = [Family::V4, Family::V6].into_iter().find_map(|family| {
+        let rules = &node.plane.rules(family).rulesets;
+        let serving = rules.iter().find(|loaded| serves(loaded))?;
+        let (other, at) = rules
+            .iter()
+            .filter(|other| other.ruleset.backend != serving.ruleset.backend)
+            .find_map(|other| Some((other, stops(other)?)))?;
+        Some((serving, other, at))
+    })?;
+    let words = |loaded: &Loaded<'_>| match loaded.ruleset.backend {
+        Backend::Nft => "iptables-nft",
+        Backend::Legacy => "iptables-legacy",
+        Backend::Unknown => "iptables",
+    };
+    let mut finding = Finding::new(
+        Code::MixedBackends,
+        format!(
+            "{name} has kube-proxy's rules in {}, and {} stops packets too: one tool does not show the other's rules",
+            words(serving),
+            words(other)
+        ),
+    );
+    finding.reason = Some("firewall-in-the-other".into());
+    finding.severity = Severity::Info;
     finding.node = Some(name.into());
-    finding.confidence = Confidence::Likely;
-    finding.evidence = node.mode.evidence.iter().cloned().chain(left.into_iter().map(|at| line(name, at))).collect();
-    finding.help = Some("kubectl -n kube-system get configmap kube-proxy -o yaml".into());
-    vec![finding]
+    finding.evidence =
+        serving.place_of("nat", "KUBE-SERVICES").into_iter().chain([at]).map(|at| line(name, at)).collect();
+    finding.help = Some(format!("on {name}: {}-save", words(other)));
+    Some(finding)
+}
+
+/// The first place where a ruleset drops or refuses what it forwards or takes in; the kubelet's own rule does not count.
+fn stops<'snap>(loaded: &Loaded<'snap>) -> Option<Loc<'snap>> {
+    let filter = loaded.table("filter")?;
+    let policy = ["FORWARD", "INPUT"]
+        .iter()
+        .find_map(|name| filter.chain(name)?.declared(filter).filter(|at| at.text.contains(" DROP ")));
+    policy.or_else(|| {
+        filter.chains.iter().filter(|chain| !chain.name.starts_with("KUBE-")).find_map(|chain| {
+            let body = loaded.body_of("filter", chain.name)?;
+            body.lines().iter().copied().find(|at| at.text.contains(" -j DROP") || at.text.contains(" -j REJECT"))
+        })
+    })
 }
 
 /// ST304: what kube-proxy says of itself is not what the kernel holds.

@@ -1,5 +1,6 @@
 //! What stands behind addresses: pods and nodes, by the objects that were read.
 
+use crate::cluster::owners::Owners;
 use crate::cluster::{NodeView, ServiceEndpoints, readiness};
 use crate::collect::snapshot::Objects;
 
@@ -8,8 +9,8 @@ use super::outcome::{Behind, node_words};
 
 /// What stands behind addresses: pods, and nodes.
 #[must_use]
-pub(super) fn behind(objects: &Objects, endpoints: Option<&ServiceEndpoints<'_>>) -> Behind {
-    let mut behind = Behind::default();
+pub(super) fn behind(objects: &Objects, endpoints: Option<&ServiceEndpoints<'_>>, owners: Owners) -> Behind {
+    let mut behind = Behind { owners, ..Behind::default() };
     for node in objects.nodes() {
         let view = NodeView::new(node);
         for ip in &view.addresses {

@@ -3,7 +3,6 @@
 use std::net::SocketAddr;
 
 use crate::cluster::expectation::{Masquerade, Promise};
-use crate::cluster::names::ChainKind;
 use crate::cluster::service::ServiceView;
 use crate::dataplane::Loc;
 use crate::dataplane::iptables::Target;
@@ -11,8 +10,11 @@ use crate::dataplane::plane::Family;
 use crate::report::{Code, Disposition, Origin, PathState, Severity};
 use crate::walk::packet::{Action, Hop, Outcome, Reason};
 
+use super::authors::Author;
+use super::mode::ModeKind;
 use super::node::{NodeResult, PathResult};
 use super::outcome::rewrite;
+use super::{nft_cause, nft_table, untouched};
 
 /// A cause, before it is worded.
 #[derive(Debug, Clone, PartialEq)]
@@ -29,7 +31,7 @@ pub(super) struct Cause<'snap> {
 }
 
 impl<'snap> Cause<'snap> {
-    fn new(code: Code, share: f64, fact: impl Into<String>) -> Self {
+    pub(super) fn new(code: Code, share: f64, fact: impl Into<String>) -> Self {
         Self {
             code,
             reason: None,
@@ -42,27 +44,27 @@ impl<'snap> Cause<'snap> {
         }
     }
 
-    fn at(mut self, at: Option<Loc<'snap>>) -> Self {
+    pub(super) fn at(mut self, at: Option<Loc<'snap>>) -> Self {
         self.at = at;
         self
     }
 
-    fn reason(mut self, reason: &'static str) -> Self {
+    pub(super) fn reason(mut self, reason: &'static str) -> Self {
         self.reason = Some(reason);
         self
     }
 
-    fn of_objects(mut self) -> Self {
+    pub(super) fn of_objects(mut self) -> Self {
         self.of_objects = true;
         self
     }
 
-    fn milder(mut self, severity: Severity) -> Self {
+    pub(super) fn milder(mut self, severity: Severity) -> Self {
         self.severity = Some(severity);
         self
     }
 
-    fn endpoint(mut self, endpoint: SocketAddr) -> Self {
+    pub(super) fn endpoint(mut self, endpoint: SocketAddr) -> Self {
         self.endpoint = Some(endpoint);
         self
     }
@@ -82,6 +84,7 @@ pub(super) fn causes<'snap>(
         if let (PathState::Expected, Some((most, least))) = (comparison.state, comparison.uneven) {
             causes.push(uneven(path, most, least));
         }
+        causes.extend(address_replaced(service, node, path));
         return causes;
     }
     let promised_endpoints = matches!(expectation.promise, Promise::Endpoints(_));
@@ -90,22 +93,69 @@ pub(super) fn causes<'snap>(
         if *ok || !counts || (outcome.when.is_some() && outcome.disposition == Disposition::Indeterminate) {
             continue;
         }
-        causes.push(if promised_endpoints {
+        let share = if outcome.when.is_some() { 0.0 } else { outcome.share };
+        let of_ipvs = match node.mode.kind {
+            ModeKind::Ipvs if promised_endpoints => super::ipvs::of(node, path, outcome, share),
+            ModeKind::Ipvs => super::ipvs::nothing_promised(outcome, &expectation.promise, share),
+            ModeKind::Iptables(_)
+            | ModeKind::Nftables
+            | ModeKind::Userspace
+            | ModeKind::Replaced(_)
+            | ModeKind::NotRead
+            | ModeKind::None => None,
+        };
+        causes.push(if let Some(cause) = of_ipvs {
+            cause
+        } else if promised_endpoints {
             not_delivered(service, node, path, outcome)
         } else {
-            delivered_though(path, outcome, &expectation.promise)
+            delivered_though(node, path, outcome, &expectation.promise)
         });
     }
     let explained = !causes.is_empty();
-    if promised_endpoints && !comparison.missing.is_empty() && !explained {
+    let by_ipvs: Vec<_> =
+        comparison.missing.iter().filter_map(|endpoint| super::ipvs::missing(path, *endpoint)).collect();
+    if promised_endpoints && !by_ipvs.is_empty() {
+        causes.extend(by_ipvs.into_iter().filter(|_| !explained));
+    } else if promised_endpoints && !comparison.missing.is_empty() && !explained {
         causes.extend(missing(service, node, path, &comparison.missing));
     }
     for place in &comparison.masquerade {
-        if let Some(outcome) = path.outcomes.get(*place) {
-            causes.push(masquerade(path, outcome, expectation.masquerade(outcome.destination)));
+        let Some(outcome) = path.outcomes.get(*place) else { continue };
+        let asked = expectation.masquerade(outcome.destination);
+        if node.mode.kind == ModeKind::Ipvs && asked == Masquerade::Must {
+            causes.extend(super::ipvs::masquerade(node, path, outcome));
+        } else {
+            causes.push(masquerade(path, outcome, asked));
         }
     }
     causes
+}
+
+/// A pod whose address somebody else's rule replaces on the way to another pod: it arrives, and as somebody else.
+fn address_replaced<'snap>(
+    service: &ServiceView<'_>,
+    node: &NodeResult<'snap>,
+    path: &PathResult<'snap>,
+) -> Option<Cause<'snap>> {
+    if path.info.origin != Origin::Pod {
+        return None;
+    }
+    let (hop, author, outcome) = path.outcomes.iter().find_map(|outcome| {
+        let replaced = |hop: &&Hop<'snap>| matches!(hop.action, Action::Masquerade(_) | Action::Snat(_));
+        let hop = outcome.hops.iter().rev().find(replaced).filter(|hop| !of_proxy(hop))?;
+        let author = Author::of_rule(hop.chain, hop.at?.text)?;
+        let among_pods = super::local_detection::is_pod(service, node, outcome.destination.ip())
+            && path.info.from != outcome.destination.ip();
+        among_pods.then_some((hop, author, outcome))
+    })?;
+    let fact = format!(
+        "{} replaces the pod's address towards {}: pods see a node, and policies that name pods do not match",
+        author.name(),
+        outcome.destination
+    );
+    let cause = Cause::new(Code::MasqueradePathBroken, 0.0, fact).at(hop.at);
+    Some(cause.reason("address-replaced").milder(Severity::Warning))
 }
 
 fn uneven<'snap>(path: &PathResult<'snap>, most: f64, least: f64) -> Cause<'snap> {
@@ -123,11 +173,12 @@ fn not_delivered<'snap>(
 ) -> Cause<'snap> {
     let share = if outcome.when.is_some() { 0.0 } else { outcome.share };
     match (&outcome.reason, outcome.disposition) {
-        (Some(Reason::Sysctl(words)), _) if words.contains("forward") => {
-            Cause::new(Code::IpForwardOff, share, format!("{words}: the node forwards nothing"))
-        }
+        (Some(Reason::Sysctl(words)), _) if words.contains("forward") => forwards_nothing(words, share),
         (Some(Reason::Sysctl(words)), _) => Cause::new(Code::FirewallReject, share, words.clone()).reason("sysctl"),
         (Some(Reason::Route(words)), _) => Cause::new(Code::NoRouteForVip, share, words.clone()),
+        (Some(Reason::Policy(at)), _) if in_other_table(node, outcome) => {
+            nft_cause::stopped(service, node, path, outcome, *at, share)
+        }
         (Some(Reason::Policy(at)), _) => {
             let chain = outcome.hops.last().map_or("", |hop| hop.chain);
             let fact = format!("no rule accepts it, and the policy of {chain} is DROP");
@@ -136,18 +187,33 @@ fn not_delivered<'snap>(
             if code == Code::FirewallReject { cause.reason("policy") } else { cause }
         }
         (Some(Reason::Rule(at) | Reason::RejectedWith(at, _)), Disposition::Dropped | Disposition::Rejected) => {
-            stopped(outcome, *at, share)
+            if in_other_table(node, outcome) {
+                nft_cause::stopped(service, node, path, outcome, *at, share)
+            } else {
+                stopped(node, path, outcome, *at, share)
+            }
         }
         (_, Disposition::Delivered | Disposition::Local) if rewrite(outcome).is_some() => elsewhere(outcome, share),
         (_, Disposition::Loop) => {
             Cause::new(Code::ChainGraphBroken, share, "the chains lead round in a loop").reason("loop")
         }
-        _ => untouched(service, node, path, outcome, share),
+        _ => untouched::untouched(service, node, path, outcome, share),
     }
 }
 
+/// Whether it ends in an nft table of a node in nftables mode.
+fn in_other_table(node: &NodeResult<'_>, outcome: &Outcome<'_>) -> bool {
+    node.mode.kind == ModeKind::Nftables && outcome.hops.last().is_some_and(|hop| nft_table::is_native(hop.table))
+}
+
 /// A rule drops or refuses it.
-fn stopped<'snap>(outcome: &Outcome<'snap>, at: Loc<'snap>, share: f64) -> Cause<'snap> {
+fn stopped<'snap>(
+    node: &NodeResult<'snap>,
+    path: &PathResult<'snap>,
+    outcome: &Outcome<'snap>,
+    at: Loc<'snap>,
+    share: f64,
+) -> Cause<'snap> {
     let chain = outcome.hops.last().map_or("", |hop| hop.chain);
     if at.text.contains("has no endpoints") {
         Cause::new(Code::RejectWithEndpoints, share, "the node refuses it, for it knows of no endpoint")
@@ -160,7 +226,19 @@ fn stopped<'snap>(outcome: &Outcome<'snap>, at: Loc<'snap>, share: f64) -> Cause
             .reason("local")
     } else {
         let verb = if outcome.disposition == Disposition::Dropped { "drops" } else { "refuses" };
-        Cause::new(Code::FirewallReject, share, format!("a rule of {chain} {verb} it")).at(Some(at))
+        let author = Author::of_rule(chain, at.text);
+        let of = author.map(|author| format!(" ({})", author.name())).unwrap_or_default();
+        let fact = format!("a rule of {chain}{of} {verb} it");
+        if author.is_some_and(Author::enforces_policies) {
+            let policies = super::outsiders::policies(node, Family::of(path.info.to), chain);
+            let fact = if policies.is_empty() {
+                fact
+            } else {
+                format!("{fact}: it is not what {} lets through", policies.join(" or "))
+            };
+            return Cause::new(Code::CniPolicyDrop, share, fact).at(Some(at));
+        }
+        Cause::new(Code::FirewallReject, share, fact).at(Some(at))
     }
 }
 
@@ -169,6 +247,9 @@ fn elsewhere<'snap>(outcome: &Outcome<'snap>, share: f64) -> Cause<'snap> {
     let Some((hop, to)) = rewrite(outcome) else {
         return Cause::new(Code::DnatTargetMismatch, share, "it is sent elsewhere");
     };
+    if nft_table::is_native(hop.table) {
+        return nft_cause::elsewhere(hop, to, share);
+    }
     let through = |prefix: &str| outcome.hops.iter().any(|hop| hop.chain.starts_with(prefix));
     if through("CNI-HOSTPORT") || through("CNI-DN-") || through("CNI-HOSTPORT-DNAT") {
         Cause::new(Code::HostportHijacksService, share, format!("a hostPort rule sends it to {to}"))
@@ -191,123 +272,33 @@ fn of_proxy(hop: &Hop<'_>) -> bool {
     hop.chain.starts_with("KUBE-")
 }
 
-/// No rule gave it another destination.
-fn untouched<'snap>(
-    service: &ServiceView<'_>,
-    node: &NodeResult<'snap>,
-    path: &PathResult<'snap>,
-    outcome: &Outcome<'snap>,
-    share: f64,
-) -> Cause<'snap> {
-    let nat: Vec<&Hop<'snap>> = outcome.hops.iter().filter(|hop| hop.table == "nat").collect();
-    if let Some(hop) = outcome.hops.iter().find(|hop| hop.action == Action::Notrack) {
-        let fact = "a raw rule switches connection tracking off: no address is translated";
-        return Cause::new(Code::NotrackOnPath, share, fact).at(hop.at).milder(Severity::Error);
-    }
-    if let Some((fact, at)) = fallen_through(node, path) {
-        return Cause::new(Code::ChainGraphBroken, share, fact).at(Some(at));
-    }
-    if let Some(hop) = nat.iter().rev().find(|hop| in_service_chain(hop.chain)) {
-        let fact = format!("{} leads to no endpoint", hop.chain);
-        return Cause::new(Code::ChainGraphBroken, share, fact).at(hop.at);
-    }
-    let rules = node.plane.rules(Family::of(path.info.to));
-    let Some(loaded) = rules.rulesets.iter().find(|loaded| super::mode::serves(loaded)) else {
-        return Cause::new(Code::NoServiceProxy, share, "nothing on this node serves Services");
-    };
-    let decided = nat.iter().find(|hop| {
-        matches!(hop.action, Action::Accept | Action::Return) && (hop.hook == "prerouting" || hop.hook == "output")
-    });
-    if let Some(hop) = decided.filter(|hop| !hop.chain.starts_with("KUBE-")) {
-        let fact = format!("a rule of {} ends nat before KUBE-SERVICES", hop.chain);
-        return Cause::new(Code::EarlierNatRuleWins, share, fact).at(hop.at);
-    }
-    let builtin = if path.info.origin == Origin::Node { "OUTPUT" } else { "PREROUTING" };
-    let hooked = loaded.body_of("nat", builtin).is_some_and(|body| {
-        body.rules()
-            .flatten()
-            .any(|rule| rule.target == Target::Jump("KUBE-SERVICES") || rule.target == Target::Goto("KUBE-SERVICES"))
-    });
-    if !hooked {
-        let reason = if builtin == "OUTPUT" { "jump-missing-output" } else { "jump-missing-prerouting" };
-        return Cause::new(
-            Code::KubeServicesNotHooked,
-            share,
-            format!("no rule of nat {builtin} leads to KUBE-SERVICES"),
-        )
-        .at(loaded.place_of("nat", builtin))
-        .reason(reason);
-    }
-    let at = loaded.place_of("nat", "KUBE-SERVICES");
-    let entry = format!("KUBE-SERVICES has no rule for {}", SocketAddr::new(path.info.to, path.info.port));
-    let entry = match own_chain(service, path).filter(|chain| loaded.place_of("nat", chain).is_some()) {
-        Some(chain) => format!("{entry}, though {chain} of this Service is there"),
-        None => entry,
-    };
-    if path.info.address == crate::report::AddressKind::NodePort {
-        if let Some(entered) = node_port_elsewhere(loaded, path) {
-            return Cause::new(Code::NodeportAddressNotServed, share, "node ports are not served on this address")
-                .at(Some(entered));
-        }
-        let fact = format!("no rule for node port {}", path.info.port);
-        return Cause::new(Code::ServiceRuleMissing, share, fact)
-            .at(loaded.place_of("nat", "KUBE-NODEPORTS"))
-            .of_objects();
-    }
-    Cause::new(Code::ServiceRuleMissing, share, entry).at(at).of_objects()
-}
-
-/// The rule for this node port, where it is there and the packet does not get to it.
-fn node_port_elsewhere<'snap>(
-    loaded: &crate::dataplane::plane::Loaded<'snap>,
-    path: &PathResult<'snap>,
-) -> Option<Loc<'snap>> {
-    let body = loaded.body_of("nat", "KUBE-NODEPORTS")?;
-    let found = body.rules().flatten().find(|rule| {
-        rule.matches.iter().any(|test| {
-            matches!(&test.test, crate::dataplane::iptables::Test::Port(crate::dataplane::iptables::rule::Side::Dst, ports)
-                if ports.first == path.info.port && ports.last == path.info.port)
-        })
-    });
-    found.map(|rule| rule.at)
-}
-
-fn own_chain(service: &ServiceView<'_>, path: &PathResult<'_>) -> Option<String> {
-    let port = path.port.as_ref()?;
-    Some(service.port_name(port).chain(ChainKind::Svc, port.protocol))
-}
-
-/// A chain of the Service without a rule, and the line that leads there: what is sent into it comes back and goes on.
-fn fallen_through<'snap>(node: &NodeResult<'snap>, path: &PathResult<'snap>) -> Option<(String, Loc<'snap>)> {
-    let passed = || path.outcomes.iter().flat_map(|outcome| &outcome.hops).filter(|hop| in_service_chain(hop.chain));
-    node.plane.rules(Family::of(path.info.to)).rulesets.iter().find_map(|loaded| {
-        let nat = loaded.table("nat")?;
-        let rules = passed().filter_map(|hop| loaded.body_of("nat", hop.chain)).flat_map(|body| body.rules().flatten());
-        rules.into_iter().find_map(|rule| match rule.target {
-            Target::Jump(name) | Target::Goto(name)
-                if in_service_chain(name)
-                    && nat.chain(name).is_some_and(super::super::dataplane::iptables::ruleset::Chain::is_empty) =>
-            {
-                Some((format!("{name} has no rule: what is sent there comes back untranslated"), rule.at))
-            }
-            _ => None,
-        })
-    })
-}
-
-fn in_service_chain(chain: &str) -> bool {
+pub(super) fn in_service_chain(chain: &str) -> bool {
     ["KUBE-SVC-", "KUBE-SVL-", "KUBE-SEP-", "KUBE-EXT-", "KUBE-XLB-", "KUBE-FW-"]
         .iter()
         .any(|prefix| chain.starts_with(prefix))
 }
 
+/// A kernel switch keeps the node from forwarding.
+fn forwards_nothing<'snap>(words: &str, share: f64) -> Cause<'snap> {
+    Cause::new(Code::IpForwardOff, share, format!("{words}: the node forwards nothing"))
+}
+
 /// Nothing, or a refusal, is promised, and it is something else.
-fn delivered_though<'snap>(path: &PathResult<'snap>, outcome: &Outcome<'snap>, promise: &Promise) -> Cause<'snap> {
+fn delivered_though<'snap>(
+    node: &NodeResult<'snap>,
+    path: &PathResult<'snap>,
+    outcome: &Outcome<'snap>,
+    promise: &Promise,
+) -> Cause<'snap> {
     let share = if outcome.when.is_some() { 0.0 } else { outcome.share };
     match outcome.disposition {
         Disposition::Delivered | Disposition::Local if rewrite(outcome).is_some() => {
             let cause = elsewhere(outcome, share);
-            if cause.code == Code::DnatTargetMismatch { cause.reason("no-endpoint") } else { cause }
+            if matches!(cause.code, Code::DnatTargetMismatch | Code::NftEndpointMismatch) {
+                cause.reason("no-endpoint")
+            } else {
+                cause
+            }
         }
         Disposition::Rejected | Disposition::Dropped => {
             let at = match &outcome.reason {
@@ -321,6 +312,15 @@ fn delivered_though<'snap>(path: &PathResult<'snap>, outcome: &Outcome<'snap>, p
                 .reason("other-answer")
         }
         Disposition::Untouched | Disposition::Local | Disposition::Unroutable => {
+            // a rule that refuses stands in FORWARD, and is not reached
+            if let Some(Reason::Sysctl(words)) = &outcome.reason
+                && words.contains("forward")
+            {
+                return forwards_nothing(words, 0.0);
+            }
+            if let Some(cause) = super::refusals::bypassed(node, path, outcome) {
+                return cause;
+            }
             let what = if path.info.origin == Origin::Node { "the node's own connection" } else { "it" };
             Cause::new(
                 Code::ServiceRuleMissing,
@@ -342,6 +342,9 @@ fn missing<'snap>(
     path: &PathResult<'snap>,
     missing: &[SocketAddr],
 ) -> Vec<Cause<'snap>> {
+    let nft = node.mode.kind == ModeKind::Nftables;
+    let code = if nft { Code::NftEndpointMismatch } else { Code::DnatTargetMismatch };
+    let inside = |hop: &&Hop<'snap>| if nft { nft_table::is_own(hop.table) } else { in_service_chain(hop.chain) };
     let loaded = node.plane.rules(Family::of(path.info.to)).rulesets.iter().find(|loaded| super::mode::serves(loaded));
     missing
         .iter()
@@ -359,12 +362,8 @@ fn missing<'snap>(
                         .reason("endpoint-chain-empty")
                         .endpoint(*endpoint)
                 }
-                None => Cause::new(Code::DnatTargetMismatch, 0.0, format!("no connection goes to {endpoint}"))
-                    .at(path
-                        .outcomes
-                        .first()
-                        .and_then(|o| o.hops.iter().find(|hop| in_service_chain(hop.chain)))
-                        .and_then(|hop| hop.at))
+                None => Cause::new(code, 0.0, format!("no connection goes to {endpoint}"))
+                    .at(path.outcomes.first().and_then(|o| o.hops.iter().find(inside)).and_then(|hop| hop.at))
                     .of_objects()
                     .reason("missing")
                     .endpoint(*endpoint),

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use k8s_openapi::api::core::v1::Pod;
 
-use crate::cluster::{Client, NodeView, ServiceView};
+use crate::cluster::{Client, Index, NodeView, ServiceView};
 use crate::collect::snapshot::Objects;
 use crate::dataplane::plane::{Family, Plane};
 use crate::query;
@@ -35,6 +35,34 @@ pub struct Place<'a, 'snap> {
     pub plane: &'a Plane<'snap>,
     /// The objects.
     pub objects: &'snap Objects,
+    /// The same, to be looked up.
+    pub index: &'a Index<'snap>,
+}
+
+/// The pod that a question names as its client, as the objects alone show it: for where no node was read.
+#[must_use]
+pub fn of_objects(objects: &Objects, service: &ServiceView<'_>, query: &query::Query) -> Option<Client> {
+    let within = |namespace: &Option<String>| namespace.as_deref().unwrap_or(&query.namespace).to_owned();
+    let pod = match query.from.as_ref()? {
+        query::Client::Pod { namespace, name } => {
+            let namespace = within(namespace);
+            objects.pods().iter().find(|pod| pod_name(pod) == (namespace.as_str(), name.as_str()))?
+        }
+        query::Client::Deployment { namespace, name } => {
+            let namespace = within(namespace);
+            objects.pods().iter().find(|pod| pod_name(pod).0 == namespace && is_pod_of(pod, name))?
+        }
+        query::Client::Node(_) | query::Client::Address(_) | query::Client::External => return None,
+    };
+    let (namespace, name) = pod_name(pod);
+    Some(Client {
+        origin: Origin::Pod,
+        name: Some(format!("{namespace}/{name}")),
+        address: pod_addresses(pod).first().copied().filter(|_| !on_host_network(pod))?,
+        interface: None,
+        node: pod.spec.as_ref().and_then(|spec| spec.node_name.clone()).unwrap_or_default(),
+        is_endpoint: is_selected(pod, Some(service)),
+    })
 }
 
 impl Clients {
@@ -73,13 +101,15 @@ impl Clients {
     }
 
     fn pods(&mut self, place: Place<'_, '_>, service: Option<&ServiceView<'_>>) {
-        let here: Vec<&Pod> = place.objects.pods().iter().filter(|pod| runs_on(pod, place.view.name)).collect();
-        let stranger = here.iter().find(|pod| !is_selected(pod, service));
-        let endpoint = here.iter().find(|pod| is_selected(pod, service));
+        let name = place.view.name;
+        let here = || place.index.pods_on(name).iter().copied().filter(move |pod| runs_on(pod, name));
+        let stranger = here().find(|pod| !is_selected(pod, service));
+        let selected = service.and_then(|service| Some(place.index.selected(service.namespace, service.selector?)));
+        let endpoint = selected.into_iter().flatten().find(|pod| runs_on(pod, name));
         if let Some(pod) = stranger {
             self.pod(place, pod, service);
         } else {
-            self.stand_in(place, &here);
+            self.stand_in(place, &here().collect::<Vec<_>>());
         }
         if let Some(pod) = endpoint {
             self.pod(place, pod, service);

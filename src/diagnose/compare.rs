@@ -8,6 +8,8 @@ use crate::cluster::expectation::{Expectation, Masquerade, Promise, Setting};
 use crate::report::{Disposition, PathState};
 use crate::walk::packet::Outcome;
 
+use super::userspace::is_open;
+
 /// Shares closer than this to the fair one are even: rules print their probabilities with five to eleven digits.
 const EVEN: f64 = 5e-5;
 
@@ -70,7 +72,7 @@ fn with(promise: &Promise, expectation: &Expectation, outcomes: &[Outcome<'_>]) 
         comparison.lost = 0.0;
         return comparison;
     }
-    let undecided = outcomes.iter().any(|o| o.disposition == Disposition::Indeterminate);
+    let undecided = outcomes.iter().any(|o| o.disposition == Disposition::Indeterminate || is_open(o));
     if let Promise::Endpoints(list) = promise {
         endpoints(list, expectation, outcomes, &mut comparison);
     }
@@ -105,12 +107,14 @@ fn endpoints(list: &[SocketAddr], expectation: &Expectation, outcomes: &[Outcome
             into.masquerade.push(place);
         }
     }
-    into.missing =
-        list.iter().filter(|endpoint| shares.get(endpoint).is_none_or(|share| *share <= 0.0)).copied().collect();
+    // Where state alone decides, no end has a share.
+    let by_state = outcomes.iter().all(|outcome| outcome.when.is_some());
+    let gets_none = |endpoint: &&SocketAddr| shares.get(endpoint).is_none_or(|share| *share <= 0.0 && !by_state);
+    into.missing = list.iter().filter(gets_none).copied().collect();
     let (least, most) =
         shares.values().fold((f64::MAX, 0.0_f64), |(least, most), share| (least.min(*share), most.max(*share)));
     let fair = 1.0 / f64::from(u32::try_from(list.len()).unwrap_or(u32::MAX).max(1));
-    let whole = into.missing.is_empty() && into.lost <= 0.0;
+    let whole = into.missing.is_empty() && into.lost <= 0.0 && !by_state;
     if whole && shares.len() > 1 && (most - fair > EVEN.max(fair * 0.01) || fair - least > EVEN.max(fair * 0.01)) {
         into.uneven = Some((most, least));
     }

@@ -4,7 +4,7 @@ use k8s_openapi::api::core::v1::Pod;
 
 use crate::cluster::paths::Client;
 use crate::cluster::resolve::Asked;
-use crate::cluster::{NodeView, PortView, ServiceEndpoints, ServiceView, readiness, selector};
+use crate::cluster::{Index, NodeView, PortView, ServiceEndpoints, ServiceView, readiness};
 use crate::collect::snapshot::Objects;
 use crate::report::{Code, Evidence, Finding, ObjectRef};
 
@@ -15,6 +15,8 @@ use super::words;
 pub struct Context<'a, 'snap> {
     /// All objects.
     pub objects: &'snap Objects,
+    /// The same, to be looked up.
+    pub index: &'a Index<'snap>,
     /// The Service.
     pub view: &'a ServiceView<'snap>,
     /// Its endpoints and pods.
@@ -34,8 +36,7 @@ pub struct Context<'a, 'snap> {
 impl<'snap> Context<'_, 'snap> {
     /// Pods that the selector means, by name; none without a selector.
     pub fn selected(&self) -> impl Iterator<Item = &'snap Pod> + use<'_, 'snap> {
-        let labels = self.view.selector;
-        self.endpoints.pods().filter(move |pod| labels.is_some_and(|labels| selector::matches(labels, pod)))
+        self.endpoints.selected()
     }
 
     /// Those that are neither ended nor being deleted.

@@ -20,7 +20,8 @@ pub(super) fn duplicated_rules(node: &NodeResult<'_>) -> Vec<Finding> {
     for family in [Family::V4, Family::V6] {
         for loaded in &node.plane.rules(family).rulesets {
             for table in &loaded.ruleset.tables {
-                for chain in table.chains.iter().filter(|chain| is_shared(table.name, chain.name, chain.policy())) {
+                for chain in table.chains.iter().filter(|chain| is_shared(table.name, chain.name, chain.policy(table)))
+                {
                     let body = loaded.body_of(table.name, chain.name);
                     let mut seen: FxHashMap<&str, (Loc<'_>, usize)> = FxHashMap::default();
                     for at in body.map(Body::lines).unwrap_or_default() {

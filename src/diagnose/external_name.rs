@@ -1,4 +1,4 @@
-//! ST120, ST121 and ST124: aliases that cannot work as they are written.
+//! ST120, ST121, ST122 and ST124: aliases that cannot work as they are written.
 
 use std::net::IpAddr;
 
@@ -24,6 +24,34 @@ pub(super) fn external_name_is_ip(context: &Context<'_, '_>) -> Vec<Finding> {
     finding.details.push("make it a Service without a selector and write the address into an EndpointSlice".into());
     finding.evidence.push(context.field("spec.externalName", name));
     finding.help = Some(context.kubectl(&format!("edit svc {}", words::shell(context.view.name))));
+    vec![finding]
+}
+
+/// ST122: what is spoken behind the alias names a host.
+pub(super) fn external_name_host(context: &Context<'_, '_>) -> Vec<Finding> {
+    let Some(name) = context.view.external_name else { return Vec::new() };
+    let ports = context.view.object.spec.as_ref().and_then(|spec| spec.ports.as_deref()).unwrap_or_default();
+    let is_http = |port: &&k8s_openapi::api::core::v1::ServicePort| {
+        let protocol = port.app_protocol.as_deref().unwrap_or_default().to_ascii_lowercase();
+        matches!(port.port, 80 | 443) || protocol.starts_with("http") || protocol.ends_with("/http2")
+    };
+    let Some(port) = ports
+        .iter()
+        .find(is_http)
+        .filter(|_| name.trim_end_matches('.').parse::<IpAddr>().is_err() && !name.contains(".svc."))
+    else {
+        return Vec::new();
+    };
+    let own = format!("{}.{}", context.view.name, context.view.namespace);
+    let mut finding = context
+        .finding(Code::ExternalNameHostOrTls, format!("clients ask {name} for the host {own}, which it may not know"));
+    finding.details.push(
+        "over HTTP and TLS the name that the client used goes along: a page is missing, or a certificate does not fit"
+            .into(),
+    );
+    finding.evidence.push(context.field("spec.externalName", name));
+    finding.evidence.push(context.field("spec.ports[].port", port.port.to_string()));
+    finding.help = Some(context.kubectl(&format!("get svc {} -o yaml", words::shell(context.view.name))));
     vec![finding]
 }
 

@@ -1,5 +1,6 @@
 //! Lines that could not be read, and dumps that are cut: told apart from what is wrong with the cluster.
 
+use crate::collect::pasted::listing::without_marks;
 use crate::collect::snapshot::Completeness;
 use crate::dataplane::plane::Family;
 use crate::report::{Code, Issue};
@@ -39,6 +40,12 @@ pub(super) fn of_node(node: &NodeResult<'_>, into: &mut Vec<Issue>) {
             told.push(issue(Code::LayoutUnknown, at.dump, at.line, "no line of an iptables dump".into(), at.text));
         }
     }
+    for at in &node.plane.nft().unread {
+        told.push(issue(Code::LayoutUnknown, at.dump, at.line, "it stands in no nft table".into(), at.text));
+    }
+    for at in node.plane.sets().unread() {
+        told.push(issue(Code::LayoutUnknown, at.dump, at.line, "it is of no ipset that is named".into(), at.text));
+    }
     for path in &node.paths {
         of_outcomes(name, &path.outcomes, &mut told);
     }
@@ -62,7 +69,7 @@ pub(super) fn of_outcomes(node: &str, outcomes: &[Outcome<'_>], into: &mut Vec<I
                 dump: at.dump.into(),
                 line: at.line,
                 message: why.clone(),
-                text: at.text.chars().take(SHOWN).collect(),
+                text: without_marks(at.text).chars().take(SHOWN).collect(),
             };
             if !into.contains(&issue) {
                 into.push(issue);

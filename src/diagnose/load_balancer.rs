@@ -1,4 +1,4 @@
-//! ST801, ST812 and ST813: load balancers that have no address, or keep clients out.
+//! ST801, ST802, ST803, ST812 and ST813: load balancers that have no address, or keep clients out.
 
 use std::net::IpAddr;
 
@@ -10,35 +10,44 @@ use crate::report::{Code, Confidence, Finding, Origin, Severity};
 use super::context::{Context, field_of};
 use super::words;
 
+/// Reasons of events that say that a controller could not do it (cloud-provider service controller, MetalLB).
+const FAILED: [&str; 4] =
+    ["SyncLoadBalancerFailed", "AllocationFailed", "CreatingLoadBalancerFailed", "UpdateLoadBalancerFailed"];
 /// Seconds that a controller may take for an address.
 const GRACE: i64 = 60;
 
-/// ST801: type LoadBalancer, and nobody gave it an address.
+/// ST801, ST802 and ST803: type LoadBalancer, and nobody gave it an address; or its controller says that it failed.
 pub(super) fn pending(context: &Context<'_, '_>) -> Vec<Finding> {
     let view = context.view;
-    if view.form != Form::LoadBalancer || !view.ingress.is_empty() {
+    if view.form != Form::LoadBalancer {
+        return Vec::new();
+    }
+    if let Some(failed) = failed(context) {
+        return vec![failed];
+    }
+    if !view.ingress.is_empty() {
         return Vec::new();
     }
     let age = context.age(view.object.metadata.creation_timestamp.as_ref());
     if age.is_some_and(|age| age < GRACE) {
         return Vec::new();
     }
-    let is_about = |event: &&Event| {
-        let about = event.regarding.as_ref();
-        about.is_some_and(|o| {
-            o.kind.as_deref() == Some("Service")
-                && o.name.as_deref() == Some(view.name)
-                && o.namespace.as_deref() == Some(view.namespace)
-        })
+    let event = context.objects.events().iter().rev().find(|event| is_about(context, event));
+    let class = view.object.spec.as_ref().and_then(|s| s.load_balancer_class.as_deref());
+    let mut finding = match class.filter(|_| event.is_none()) {
+        Some(class) => context.finding(
+            Code::LbClassUnclaimed,
+            format!("the load balancer has no address: no controller has claimed class {class}"),
+        ),
+        None => {
+            context.finding(Code::LbPendingNoController, "the load balancer has no address: no controller gave it one")
+        }
     };
-    let event = context.objects.events.as_deref().unwrap_or_default().iter().rev().find(is_about);
-    let mut finding =
-        context.finding(Code::LbPendingNoController, "the load balancer has no address: no controller gave it one");
     // Events are kept for an hour: that there is none proves little. Without an age even less is known.
     finding.confidence = if age.is_some() { Confidence::Likely } else { Confidence::Possible };
     finding.severity = if age.is_some() { Severity::Error } else { Severity::Warning };
     finding.evidence.push(context.field("status.loadBalancer.ingress", "none"));
-    if let Some(class) = view.object.spec.as_ref().and_then(|s| s.load_balancer_class.as_deref()) {
+    if let Some(class) = class {
         finding.details.push(format!("only a controller of class {class} may serve it"));
         finding.evidence.push(context.field("spec.loadBalancerClass", class));
     }
@@ -59,6 +68,38 @@ pub(super) fn pending(context: &Context<'_, '_>) -> Vec<Finding> {
     }
     finding.help = Some(context.kubectl(&format!("describe svc {}", words::shell(view.name))));
     vec![finding]
+}
+
+fn is_about(context: &Context<'_, '_>, event: &Event) -> bool {
+    event.regarding.as_ref().is_some_and(|about| {
+        about.kind.as_deref() == Some("Service")
+            && about.name.as_deref() == Some(context.view.name)
+            && about.namespace.as_deref() == Some(context.view.namespace)
+    })
+}
+
+/// ST803: the newest warning of its controller. With an address an older state is served meanwhile.
+fn failed(context: &Context<'_, '_>) -> Option<Finding> {
+    let view = context.view;
+    let is_failure = |event: &&Event| {
+        is_about(context, event) && event.reason.as_deref().is_some_and(|reason| FAILED.contains(&reason))
+    };
+    let event = context.objects.events().iter().rev().find(is_failure)?;
+    let reason = event.reason.as_deref().unwrap_or_default();
+    let note = event.note.as_deref().unwrap_or_default();
+    let mut finding = context.finding(Code::LbControllerError, format!("the load balancer's controller fails: {note}"));
+    finding.reason = Some(reason.to_owned());
+    let addresses: Vec<String> = view.load_balancer_ips().iter().map(ToString::to_string).collect();
+    if view.ingress.is_empty() {
+        finding.evidence.push(context.field("status.loadBalancer.ingress", "none"));
+    } else {
+        finding.severity = Severity::Warning;
+        finding.details.push("it keeps the address it has; what changed since may not be there".into());
+        finding.evidence.push(context.field("status.loadBalancer.ingress", addresses.join(", ")));
+    }
+    finding.evidence.push(field_of(view.reference(), "event", format!("{reason}: {note}")));
+    finding.help = Some(context.kubectl(&format!("describe svc {}", words::shell(view.name))));
+    Some(finding)
 }
 
 /// ST812: the client from outside is in none of the ranges.

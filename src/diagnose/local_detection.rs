@@ -114,8 +114,17 @@ fn pod_range(rule: &Rule<'_>) -> Option<Net> {
     })
 }
 
+/// Whether an address is in the range that this Service's rules take for pods.
+#[must_use]
+pub(super) fn is_pod(service: &ServiceView<'_>, node: &NodeResult<'_>, ip: IpAddr) -> bool {
+    masquerade_rules(service, node)
+        .into_iter()
+        .filter_map(pod_range)
+        .any(|range| range.is_v4() == ip.is_ipv4() && range.contains(ip))
+}
+
 /// kube-proxy's configuration, where it was read: the object and its text.
-fn proxy_config(objects: &Objects) -> Option<(ObjectRef, String)> {
+pub(super) fn proxy_config(objects: &Objects) -> Option<(ObjectRef, String)> {
     let maps = objects.other.get("configmaps")?;
     maps.iter().find_map(|map| {
         let name = map.pointer("/metadata/name")?.as_str()?;

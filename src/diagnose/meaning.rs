@@ -1,18 +1,23 @@
 //! What a hop means, in words. Reads what the rule does; kube-proxy's names and comments only add the Service's name.
 
+use crate::cluster::names::ServicePortName;
+use crate::cluster::nft_names::{NftKind, NftName};
+use crate::cluster::owners::{Owner, Owners};
 use crate::walk::packet::{Action, Hop};
 
 /// Words for one hop, where there is more to say than the action itself.
 #[must_use]
-pub(super) fn of(hop: &Hop<'_>) -> Option<String> {
+pub(super) fn of(hop: &Hop<'_>, owners: &Owners) -> Option<String> {
     let text = hop.at.map_or("", |at| at.text);
+    if crate::diagnose::nft_table::is_own(hop.table) {
+        return super::nft_meaning::of(hop, owners);
+    }
     let comment = comment(text);
-    let service = service_in(comment);
+    let service = owner(hop, owners).or_else(|| service_in(comment).map(Into::into));
+    let service = service.as_deref();
     Some(match &hop.action {
         Action::Jump(to) | Action::Goto(to) => match kind(to) {
-            Some(Kind::Service) if hop.chain == "KUBE-SERVICES" || hop.chain == "KUBE-NODEPORTS" => {
-                format!("this is {}", service?)
-            }
+            Some(Kind::Service) if ENTRIES.contains(&hop.chain) => format!("this is {}", service?),
             Some(Kind::External) => match service {
                 Some(service) => format!("this is {service}, from outside"),
                 None => "entry from outside the cluster".into(),
@@ -27,6 +32,9 @@ pub(super) fn of(hop: &Hop<'_>) -> Option<String> {
                 "a pod: all endpoints, as for the cluster IP".into()
             }
             Some(Kind::Service) if comment.starts_with("route LOCAL traffic") => "from this node: all endpoints".into(),
+            Some(Kind::Local) if ENTRIES.contains(&hop.chain) && service.is_some() => {
+                format!("this is {}: endpoints of this node only", service?)
+            }
             Some(Kind::Local) => "endpoints of this node only".into(),
             Some(Kind::Service | Kind::Endpoint) | None => return None,
         },
@@ -52,6 +60,13 @@ pub(super) fn of(hop: &Hop<'_>) -> Option<String> {
             "not in the source ranges".into()
         }
         Action::Unknown(what) => format!("what {what} does is not known"),
+        Action::Dnat(_) | Action::Redirect(_) if super::userspace::is_own(hop.chain) => {
+            let port = super::userspace::port(&hop.action, hop.chain)?;
+            match service {
+                Some(service) => format!("this is {service}: kube-proxy itself takes it, at port {port}"),
+                None => format!("kube-proxy itself takes it, at port {port}"),
+            }
+        }
         Action::Return
         | Action::Accept
         | Action::Drop
@@ -62,6 +77,22 @@ pub(super) fn of(hop: &Hop<'_>) -> Option<String> {
         | Action::Pass(_)
         | Action::Route(_) => return None,
     })
+}
+
+/// Chains that packets enter Services by.
+const ENTRIES: [&str; 4] = ["KUBE-SERVICES", "KUBE-NODEPORTS", "nat-prerouting", "services"];
+
+/// The Service port that the chain jumped to belongs to, by its name; that proves more than a comment, and some
+/// kube-proxies write none.
+fn owner(hop: &Hop<'_>, owners: &Owners) -> Option<String> {
+    let (Action::Jump(to) | Action::Goto(to)) = &hop.action else {
+        return None;
+    };
+    match owners.of_chain(to) {
+        Owner::Port(name) => Some(name.to_string()),
+        Owner::NoPort => NftName::read(to).map(|name| name.port_name()).map(|name: ServicePortName| name.to_string()),
+        Owner::NotOfService => None,
+    }
 }
 
 /// What a chain of kube-proxy is for, by its name: for words only, never for decisions.
@@ -86,7 +117,13 @@ fn kind(chain: &str) -> Option<Kind> {
         None => match chain {
             "KUBE-MARK-MASQ" => Some(Kind::Mark),
             "KUBE-NODEPORTS" => Some(Kind::NodePorts),
-            _ => None,
+            _ => NftName::read(chain).map(|name| match name.kind {
+                NftKind::Service => Kind::Service,
+                NftKind::Local => Kind::Local,
+                NftKind::External => Kind::External,
+                NftKind::Firewall => Kind::Firewall,
+                NftKind::Endpoint | NftKind::Affinity => Kind::Endpoint,
+            }),
         },
     }
 }

@@ -3,42 +3,94 @@
 mod addresses;
 mod agents;
 mod analyze;
+mod announcers;
+mod authors;
 mod backends;
 mod behind;
+mod bypass;
 mod cause;
 mod chain_graph;
+pub mod check;
 pub mod clients;
 pub mod code;
 pub mod compare;
 pub mod context;
+mod coverage;
+mod declared_ports;
 mod deletion;
+pub mod dns;
 mod doubled;
 mod endpoints;
+mod external_ips;
 mod external_name;
+mod families;
+mod gone;
+mod ingress_target;
+mod ipvs;
 mod issues;
+mod kernel;
+mod kubernetes_service;
 mod leftovers;
 mod load_balancer;
 mod local_detection;
 mod meaning;
 mod mismatch;
 pub mod mode;
+mod modes;
+mod nft_cause;
+mod nft_kernel;
+mod nft_meaning;
+mod nft_table;
 pub mod node;
 mod node_port;
+mod node_port_taken;
 pub mod outcome;
+mod outsiders;
+mod ownership;
 pub mod packet;
+mod platform;
+mod pod_route;
+mod policies;
 mod policy;
 mod ports;
+mod proxy_pods;
+mod ranges;
+mod references;
+mod refusals;
+mod replacement;
 mod selector;
+mod service_links;
+mod settle;
+mod shared_addresses;
 mod skew;
+mod slice_owners;
 mod slices;
 mod trouble;
+mod unready_nodes;
+mod untouched;
+mod userspace;
 pub mod words;
+mod workloads;
 
 pub use analyze::analyze;
+pub use check::{CheckQuery, analyze_check};
 pub use context::Context;
 pub use packet::{PacketQuery, packet};
 
-use crate::report::Finding;
+/// What a trace says of a rule that does this, where there is more to say than the action itself.
+#[must_use]
+pub fn words_of_rule<'snap>(
+    table: &'snap str,
+    chain: &'snap str,
+    action: crate::walk::packet::Action<'snap>,
+    at: crate::dataplane::Loc<'snap>,
+) -> Option<String> {
+    let hop = crate::walk::packet::Hop { hook: "", table, chain, action, at: Some(at), chance: None };
+    meaning::of(&hop, &crate::cluster::owners::Owners::default())
+}
+
+use crate::collect::snapshot::Objects;
+use crate::report::{Evidence, Finding, ObjectRef};
 
 /// A check that needs objects alone.
 pub type ObjectCheck = fn(&Context<'_, '_>) -> Vec<Finding>;
@@ -69,7 +121,68 @@ pub const OBJECT_CHECKS: &[ObjectCheck] = &[
     policy::external_without_local,
     load_balancer::excludes_the_client,
     load_balancer::blocks_in_cluster,
+    workloads::selector_too_broad,
+    declared_ports::undeclared,
+    declared_ports::lost_in_apply,
+    bypass::affinity_collapses,
+    proxy_pods::foreign_proxy_label,
+    external_name::external_name_host,
+    policies::ingress_denies,
+    policies::egress_denies,
+    policies::uses_service_port,
+    policies::not_enforced,
+    slice_owners::stale_duplicates,
+    unready_nodes::topology_inactive,
+    unready_nodes::endpoint_on_unready_node,
+    platform::pods_with_security_groups,
+    announcers::nodes_excluded,
+    announcers::short_circuit,
+    external_ips::external_ips,
+    announcers::no_node_ports,
+    bypass::promises_bypassed,
+    families::family_mismatch,
+    platform::local_cluster,
+    kubernetes_service::traced,
+    service_links::environment,
 ];
+
+/// A check of what no Service tells alone; each of its findings names its object.
+pub type ClusterCheck = fn(&Objects) -> Vec<Finding>;
+
+/// Every check of the objects of a whole cluster.
+pub const CLUSTER_CHECKS: &[ClusterCheck] = &[
+    shared_addresses::duplicate_cluster_ip,
+    ranges::outside_service_cidr,
+    slice_owners::endpoints_truncated,
+    proxy_pods::not_running_anywhere,
+    ranges::cidr_overlap,
+    node_port_taken::collision,
+    shared_addresses::shared_outside_address,
+    references::backend_invalid,
+    references::control_plane_blocked,
+    dns::aliases::alias_loop,
+];
+
+/// What the objects of a whole cluster say is wrong beside its single Services, worst first.
+#[must_use]
+pub fn cluster_findings(objects: &Objects) -> Vec<Finding> {
+    let mut found: Vec<Finding> = CLUSTER_CHECKS.iter().flat_map(|check| check(objects)).collect();
+    found.sort_by_key(|finding| (std::cmp::Reverse(finding.severity), finding.code, finding.fingerprint()));
+    found
+}
+
+/// Whether a finding is about this object, or stands on a field of it.
+#[must_use]
+pub fn concerns(finding: &Finding, about: &ObjectRef) -> bool {
+    let quotes = |evidence: &Evidence| match evidence {
+        Evidence::Field { object, .. } => object == about,
+        Evidence::Line { .. } | Evidence::Fact { .. } => false,
+    };
+    match &finding.object {
+        Some(object) if object.kind == about.kind => object == about,
+        Some(_) | None => finding.evidence.iter().any(quotes),
+    }
+}
 
 /// What the objects alone say is wrong, worst first, else in the order of the catalogue.
 #[must_use]

@@ -1,13 +1,16 @@
 //! One node, questioned: which paths there are, where each goes, and how that compares with the promise.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use crate::cluster::expectation::{Expectation, Setting, Surroundings, expectation};
 use crate::cluster::service::ServiceView;
-use crate::cluster::{NodeView, PathSpec, PortView, ServiceEndpoints, paths};
+use crate::cluster::{Index, NodeView, PathSpec, PortEndpoints, PortView, ServiceEndpoints, paths};
 use crate::collect::snapshot::{NodeDumps, Objects};
 use crate::dataplane::iptables::Body;
 use crate::dataplane::iptables::rule::{Side, Test};
+use crate::dataplane::ipvs::Key;
 use crate::dataplane::plane::{Family, Plane, Read, dumps_of};
 use crate::query::{Client, Query};
 use crate::report::{AddressKind, Code, Gap, Origin, PathInfo, PathState, Trace};
@@ -16,7 +19,7 @@ use crate::walk::walk;
 
 use super::clients::{Clients, Place};
 use super::compare::{Comparison, compare, strictly};
-use super::mode::{Mode, ModeKind, detect};
+use super::mode::{Mode, ModeKind, detect_with};
 use super::outcome::{Behind, outcomes};
 
 /// What the paths of a node lead to.
@@ -24,7 +27,7 @@ pub struct NodeResult<'snap> {
     /// The node as the API describes it.
     pub view: NodeView<'snap>,
     /// The node as its kernel does.
-    pub plane: Plane<'snap>,
+    pub plane: Arc<Plane<'snap>>,
     /// How it serves Services.
     pub mode: Mode,
     /// Every path, walked.
@@ -35,6 +38,40 @@ pub struct NodeResult<'snap> {
     pub said: Vec<String>,
     /// Who sends.
     pub clients: Vec<crate::cluster::Client>,
+}
+
+/// One node, read: what all questions about it have in common.
+pub struct NodePlane<'snap> {
+    view: NodeView<'snap>,
+    plane: Arc<Plane<'snap>>,
+    mode: Mode,
+    addresses: Vec<IpAddr>,
+}
+
+impl<'snap> NodePlane<'snap> {
+    /// Reads a node's dumps.
+    #[must_use]
+    pub fn read(objects: &'snap Objects, name: &'snap str, dumps: &'snap NodeDumps) -> Self {
+        let view = NodeView::find(objects, name);
+        let plane = Plane::new(name, dumps, &view.addresses).with_agents(super::agents::of_node(objects, name));
+        let mode = detect_with(&plane, objects);
+        let addresses = node_addresses(&view, &plane);
+        Self { view, plane: Arc::new(plane), mode, addresses }
+    }
+
+    /// The node with nothing walked yet.
+    #[must_use]
+    pub fn result(&self) -> NodeResult<'snap> {
+        NodeResult {
+            view: self.view.clone(),
+            plane: Arc::clone(&self.plane),
+            mode: self.mode.clone(),
+            paths: Vec::new(),
+            gaps: Vec::new(),
+            said: Vec::new(),
+            clients: Vec::new(),
+        }
+    }
 }
 
 /// One path, walked and compared.
@@ -90,6 +127,8 @@ impl PathResult<'_> {
 pub struct Question<'a, 'snap> {
     /// Objects.
     pub objects: &'snap Objects,
+    /// The same, to be looked up.
+    pub index: &'a Index<'snap>,
     /// The question.
     pub query: &'a Query,
     /// The Service and its endpoints, if it is about one.
@@ -106,18 +145,13 @@ impl<'snap> Question<'_, 'snap> {
     /// Asks one node.
     #[must_use]
     pub fn ask(self, name: &'snap str, dumps: &'snap NodeDumps) -> NodeResult<'snap> {
-        let view = NodeView::find(self.objects, name);
-        let plane = Plane::new(name, dumps, &view.addresses).with_agents(super::agents::of_node(self.objects, name));
-        let mode = detect(&plane);
-        let mut result = NodeResult {
-            view,
-            plane,
-            mode,
-            paths: Vec::new(),
-            gaps: Vec::new(),
-            said: Vec::new(),
-            clients: Vec::new(),
-        };
+        self.ask_of(&NodePlane::read(self.objects, name, dumps))
+    }
+
+    /// Asks one node that is read already.
+    #[must_use]
+    pub fn ask_of(self, node: &NodePlane<'snap>) -> NodeResult<'snap> {
+        let mut result = node.result();
         let needs_no_node = self.service.is_some_and(|(view, _, _)| view.not_programmed().is_some());
         if needs_no_node {
             return result;
@@ -126,7 +160,7 @@ impl<'snap> Question<'_, 'snap> {
         if !result.mode.kind.is_walked() {
             return result;
         }
-        let here = Place { view: &result.view, plane: &result.plane, objects: self.objects };
+        let here = Place { view: &result.view, plane: &result.plane, objects: self.objects, index: self.index };
         let service = self.service.map(|(view, _, _)| view);
         let mut plain: Vec<(IpAddr, u16, Protocol)> = self.plain.into_iter().collect();
         if let Some((namespace, name)) = self.by_name {
@@ -139,13 +173,15 @@ impl<'snap> Question<'_, 'snap> {
         }
         let families = self.families(&plain);
         let clients = Clients::of(here, service, &families, self.query.from.as_ref(), &self.query.namespace);
-        let found = self.walk_all(&result, &clients, &plain);
+        let found = self.walk_all(&result, &node.addresses, &clients, &plain);
         result.said.extend(clients.said);
         result.clients = clients.list;
         let mut assumed: Vec<String> = families.iter().flat_map(|family| result.plane.assumed(*family)).collect();
         assumed.dedup();
         result.said.extend(assumed);
         result.paths = found;
+        let cached = super::outsiders::node_caches(&result.plane, &result.paths);
+        result.said.extend(cached);
         Self::unread_families(&mut result);
         unserved_families(&mut result);
         result
@@ -172,19 +208,22 @@ impl<'snap> Question<'_, 'snap> {
         families
     }
 
-    fn not_walked(result: &mut NodeResult<'snap>) {
+    /// Says of a node whose mode is not walked, or not to its end, that it is not.
+    pub(super) fn not_walked(result: &mut NodeResult<'snap>) {
         let name = result.view.name;
         let gap = match result.mode.kind {
-            ModeKind::Iptables(_) | ModeKind::None => return,
+            ModeKind::Iptables(_) | ModeKind::Nftables | ModeKind::Ipvs | ModeKind::Replaced(_) | ModeKind::None => {
+                return;
+            }
             ModeKind::NotRead => failed(result, &[Family::V4, Family::V6])
                 .unwrap_or_else(|| Gap::new(Code::NodeNotCollected, Some(name), "no rules of this node were read")),
-            ModeKind::Nftables | ModeKind::Ipvs | ModeKind::Userspace => {
+            ModeKind::Userspace => {
                 let mut gap = Gap::new(
                     Code::DataplaneNotModelled,
                     Some(name),
-                    format!("{} is recognised but not walked", result.mode.kind.words()),
+                    "kube-proxy in userspace mode connects to endpoints itself, and no table tells to which",
                 );
-                gap.lost = Some("where packets go on this node".into());
+                gap.lost = Some("what becomes of connections behind kube-proxy's own ports".into());
                 gap
             }
         };
@@ -215,27 +254,32 @@ impl<'snap> Question<'_, 'snap> {
     fn walk_all(
         self,
         node: &NodeResult<'snap>,
+        addresses: &[IpAddr],
         clients: &Clients,
         plain: &[(IpAddr, u16, Protocol)],
     ) -> Vec<PathResult<'snap>> {
-        let addresses = node_addresses(&node.view, &node.plane);
-        let pod_ranges: Vec<_> = self.objects.nodes().iter().flat_map(|n| NodeView::new(n).pod_ranges).collect();
-        let around = Surroundings { node_addresses: &addresses, pod_ranges: &pod_ranges };
+        let around = Surroundings { node_addresses: addresses, pod_ranges: self.index.pod_ranges() };
         let Some((view, ports, endpoints)) = self.service else {
             return walk_plain(node, clients, plain);
         };
-        let mut asked: Vec<IpAddr> = addresses.clone();
+        let mut asked: Vec<IpAddr> = addresses.to_vec();
+        let mut sorted: BTreeMap<(&str, Protocol, crate::cluster::Family), PortEndpoints<'snap>> = BTreeMap::new();
         asked.extend(self.only.filter(|only| node.plane.links.is_local(*only).is_yes() && !addresses.contains(only)));
         paths(view, ports, &asked, &clients.list)
             .into_iter()
             .filter(|spec| self.only.is_none_or(|only| spec.to.ip() == only))
             .filter(|spec| is_of_use(spec, view))
             .map(|spec| {
-                let on_node = endpoints.on_node(view, &spec.port, spec.family(), &node.view);
+                let on_node = sorted
+                    .entry((spec.port.name, spec.port.protocol, spec.family()))
+                    .or_insert_with(|| endpoints.on_node(view, &spec.port, spec.family(), &node.view));
                 let mut spec = spec;
                 chosen_source(&mut spec, &node.plane);
-                let expected = expectation(view, &spec, &on_node, around);
-                walk_one(&node.plane, spec.info(), Some(spec.port), Some(expected))
+                let mut expected = expectation(view, &spec, on_node, around);
+                if node.mode.kind == ModeKind::Ipvs {
+                    expected = expected.in_ipvs_mode(view, &spec, on_node);
+                }
+                walk_one(node, spec.info(), Some(spec.port), Some(expected))
             })
             .collect()
     }
@@ -267,7 +311,7 @@ fn walk_plain<'snap>(
                 address: AddressKind::Plain,
                 port_name: String::new(),
             };
-            paths.push(walk_one(&node.plane, info, None, None));
+            paths.push(walk_one(node, info, None, None));
         }
     }
     paths
@@ -276,8 +320,14 @@ fn walk_plain<'snap>(
 /// A kube-proxy of one family leaves the other alone. That cannot be told from one whose rules were all flushed, so the
 /// paths of that family stay undecided.
 fn unserved_families(result: &mut NodeResult<'_>) {
-    let serves = |family| result.plane.rules(family).rulesets.iter().any(super::mode::serves);
+    let nft = result.mode.kind == ModeKind::Nftables;
+    let in_nft = |family| nft && super::nft_table::table(&result.plane, family).is_some();
+    let serves =
+        |family| in_nft(family) || (!nft && result.plane.rules(family).rulesets.iter().any(super::mode::serves));
     let any_of_proxy = |family| {
+        if nft {
+            return in_nft(family);
+        }
         let tables = result.plane.rules(family).rulesets.iter().flat_map(|loaded| &loaded.ruleset.tables);
         tables.flat_map(|table| &table.chains).any(|chain| PROXY_CHAINS.contains(&chain.name))
     };
@@ -331,7 +381,7 @@ fn chosen_source(spec: &mut PathSpec<'_>, plane: &Plane<'_>) {
 }
 
 fn walk_one<'snap>(
-    plane: &Plane<'snap>,
+    node: &NodeResult<'snap>,
     info: PathInfo,
     port: Option<PortView<'snap>>,
     expectation: Option<Expectation>,
@@ -347,18 +397,35 @@ fn walk_one<'snap>(
         to: (info.to, info.port).into(),
         protocol: Protocol::parse(&info.protocol).unwrap_or(Protocol::Tcp),
     };
-    let outcomes = walk(plane, &packet);
+    let plane = &*node.plane;
+    let mut outcomes = walk(plane, &packet);
+    super::userspace::ends_at_proxy(node.mode.kind, &mut outcomes);
     let comparison = expectation.as_ref().map(|expected| {
         let comparison = compare(expected, &outcomes);
         let limited = matches!(comparison.by, Some(Setting::NodePortAddresses | Setting::LocalhostNodePorts));
         // Options may keep a node port off some addresses, but then there is a rule for the port.
-        if limited && !node_port_rule(plane, &info) { strictly(expected, &outcomes) } else { comparison }
+        if limited && !node_port_rule(plane, &info) && !virtual_server_for_port(plane, &info) {
+            strictly(expected, &outcomes)
+        } else {
+            comparison
+        }
     });
-    PathResult { info, port, expectation, outcomes, comparison }
+    let mut found = PathResult { info, port, expectation, outcomes, comparison };
+    super::outsiders::allow_node_cache(plane, &mut found);
+    found
 }
 
 /// Whether the node has a rule for this node port, on whichever address.
 fn node_port_rule(plane: &Plane<'_>, info: &PathInfo) -> bool {
+    let by_map = super::nft_table::table(plane, Family::of(info.to)).is_some_and(|table| {
+        let entries = super::nft_table::entries_of(table);
+        entries
+            .iter()
+            .any(|entry| entry.dst.is_none() && entry.port == info.port && entry.protocol.as_str() == info.protocol)
+    });
+    if by_map {
+        return true;
+    }
     let chains = [("nat", "KUBE-NODEPORTS"), ("filter", "KUBE-EXTERNAL-SERVICES"), ("filter", "KUBE-SERVICES")];
     plane.rules(Family::of(info.to)).rulesets.iter().any(|loaded| {
         chains.iter().filter_map(|(table, chain)| loaded.body_of(table, chain)).flat_map(Body::rules).flatten().any(
@@ -368,6 +435,14 @@ fn node_port_rule(plane: &Plane<'_>, info: &PathInfo) -> bool {
             })
             },
         )
+    })
+}
+
+/// Whether IPVS has a virtual server for this node port, on whichever address of the node.
+fn virtual_server_for_port(plane: &Plane<'_>, info: &PathInfo) -> bool {
+    plane.ipvs().keys().any(|key| match key {
+        Key::Address(_, to) => to.port() == info.port && Family::of(to.ip()) == Family::of(info.to),
+        Key::Mark(..) => false,
     })
 }
 

@@ -2,9 +2,11 @@
 
 use crate::cluster::ServiceView;
 use crate::cluster::expectation::Setting;
-use crate::report::{AddressKind, Code, Finding};
+use crate::report::{AddressKind, Code, Evidence, Finding, Severity};
 
-use super::node::NodeResult;
+use super::mode::ModeKind;
+use super::nft_table;
+use super::node::{NodeResult, PathResult};
 use super::outcome::line;
 use crate::dataplane::plane::Family;
 
@@ -15,15 +17,25 @@ pub(super) fn address_not_served(
     node: &NodeResult<'_>,
     asked: &dyn Fn(std::net::IpAddr) -> bool,
 ) -> Vec<Finding> {
+    let nft = node.mode.kind == ModeKind::Nftables;
     let path = node.paths.iter().find(|path| {
-        path.info.address == AddressKind::NodePort
-            && asked(path.info.to)
-            && path.comparison.as_ref().is_some_and(|comparison| comparison.by == Some(Setting::NodePortAddresses))
+        let by = path.comparison.as_ref().and_then(|comparison| comparison.by);
+        asked(path.info.to)
+            && match path.info.address {
+                AddressKind::NodePort => by == Some(Setting::NodePortAddresses),
+                AddressKind::LocalhostNodePort => by == Some(Setting::LocalhostNodePorts) && nft,
+                AddressKind::ClusterIp | AddressKind::ExternalIp | AddressKind::LoadBalancer | AddressKind::Plain => {
+                    false
+                }
+            }
     });
     let Some(path) = path else {
         return Vec::new();
     };
     let name = node.view.name;
+    if nft {
+        return vec![in_nftables_mode(service, node, path)];
+    }
     let mut finding = Finding::new(
         Code::NodeportAddressNotServed,
         format!("node port {} of {} is not served at {} of {name}", path.info.port, service.full_name(), path.info.to),
@@ -44,4 +56,38 @@ pub(super) fn address_not_served(
         .push("only the addresses of these rules are served: nodePortAddresses of kube-proxy decides".into());
     finding.help = Some("kubectl -n kube-system get configmap kube-proxy -o yaml".into());
     vec![finding]
+}
+
+/// ST507 and ST508: nftables mode serves node ports on some addresses, and on 127.0.0.1 never
+/// (kube-proxy pkg/proxy/nftables/proxier.go, to 1.36).
+fn in_nftables_mode(service: &ServiceView<'_>, node: &NodeResult<'_>, path: &PathResult<'_>) -> Finding {
+    let name = node.view.name;
+    let here = path.info.address == AddressKind::LocalhostNodePort;
+    let code = if here { Code::NftLocalhostNodeport } else { Code::NftNodeportAddress };
+    let mut finding = Finding::new(
+        code,
+        format!("node port {} of {} is not served at {} of {name}", path.info.port, service.full_name(), path.info.to),
+    );
+    finding.severity = Severity::Error;
+    finding.node = Some(name.into());
+    finding.object = Some(service.reference());
+    let table = nft_table::table(&node.plane, Family::of(path.info.to));
+    let gate = table.and_then(nft_table::node_port_gate);
+    finding.evidence =
+        gate.into_iter().chain(table.and_then(nft_table::node_addresses)).map(|at| line(name, at)).collect();
+    if finding.evidence.is_empty() {
+        let text = "kube-proxy runs in nftables mode".to_owned();
+        finding.evidence.push(Evidence::Fact { node: Some(name.into()), text });
+    }
+    let (detail, help) = if here {
+        ("nftables mode does not serve node ports on loopback addresses", "kubectl get nodes -o wide")
+    } else {
+        (
+            "only the addresses of this set are served: nodePortAddresses of kube-proxy decides, by default the primary ones",
+            "kubectl -n kube-system get configmap kube-proxy -o yaml",
+        )
+    };
+    finding.details.push(detail.into());
+    finding.help = Some(help.into());
+    finding
 }

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 
+use crate::cluster::owners::Owners;
+use crate::collect::pasted::listing::without_marks;
 use crate::dataplane::Loc;
 use crate::report::{Disposition, Evidence, Hop, Outcome};
 use crate::walk::packet::{self, Action, Dependency, Reason};
@@ -17,6 +19,8 @@ const WHOLE: u32 = 1_000_000;
 pub struct Behind {
     /// Address → what it is, node.
     pub known: BTreeMap<IpAddr, (String, Option<String>)>,
+    /// Whose chains are whose.
+    pub owners: Owners,
 }
 
 /// The outcomes of one walk, for the report.
@@ -44,7 +48,7 @@ pub fn outcomes(node: &str, walked: &[packet::Outcome<'_>], behind: &Behind) -> 
                 masqueraded: one.masqueraded,
                 interface: one.interface.map(Into::into),
                 depends_on: one.depends_on.iter().map(|d| dependency(node, d)).collect(),
-                hops: one.hops.iter().map(hop).collect(),
+                hops: one.hops.iter().map(|one| hop(one, &behind.owners)).collect(),
                 expected: None,
             }
         })
@@ -112,7 +116,7 @@ pub fn dependency(node: &str, dependency: &Dependency<'_>) -> Evidence {
             node: node.into(),
             dump: at.dump.into(),
             line: at.line,
-            text: format!("{} ({why})", at.text),
+            text: format!("{} ({why})", without_marks(at.shown())),
         },
         Dependency::Fact(text) => Evidence::Fact { node: Some(node.into()), text: text.clone() },
     }
@@ -121,17 +125,17 @@ pub fn dependency(node: &str, dependency: &Dependency<'_>) -> Evidence {
 /// A line as evidence.
 #[must_use]
 pub fn line(node: &str, at: Loc<'_>) -> Evidence {
-    Evidence::Line { node: node.into(), dump: at.dump.into(), line: at.line, text: at.text.into() }
+    Evidence::Line { node: node.into(), dump: at.dump.into(), line: at.line, text: without_marks(at.shown()).into() }
 }
 
-fn hop(hop: &packet::Hop<'_>) -> Hop {
+fn hop(hop: &packet::Hop<'_>, owners: &Owners) -> Hop {
     Hop {
         hook: hop.hook.into(),
         table: hop.table.into(),
         chain: hop.chain.into(),
         action: action(&hop.action),
-        words: meaning::of(hop),
-        rule: hop.at.map(|at| at.text.into()),
+        words: meaning::of(hop, owners),
+        rule: hop.at.map(|at| without_marks(at.shown()).into()),
         dump: hop.at.map(|at| at.dump.into()),
         line: hop.at.map(|at| at.line),
         ppm: hop.chance.map(|chance| whole_part(chance * f64::from(WHOLE) + 0.5)),

@@ -78,7 +78,7 @@ pub fn packet(snapshot: &Snapshot, query: &PacketQuery) -> Result<Report> {
         let origin = if plane.links.is_default_way(query.from) { Origin::External } else { Origin::Pod };
         (origin, interface)
     };
-    let walked = walk(
+    let mut walked = walk(
         &plane,
         &Packet {
             entry: if origin == Origin::Node { Entry::Local } else { Entry::Arrives(interface.map(Into::into)) },
@@ -88,6 +88,7 @@ pub fn packet(snapshot: &Snapshot, query: &PacketQuery) -> Result<Report> {
             protocol: query.protocol,
         },
     );
+    super::userspace::ends_at_proxy(mode.kind, &mut walked);
     let outcomes = outcomes(node, &walked, &Behind::default());
     let undecided = outcomes.iter().any(|o| o.disposition == crate::report::Disposition::Indeterminate);
     report.traces.push(Trace {

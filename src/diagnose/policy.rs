@@ -34,7 +34,7 @@ fn without_local<'c>(context: &'c Context<'_, '_>) -> Vec<&'c NodeView<'c>> {
 }
 
 /// Nodes that have an endpoint that takes connections.
-fn with_endpoints(context: &Context<'_, '_>) -> Vec<String> {
+pub(super) fn with_endpoints(context: &Context<'_, '_>) -> Vec<String> {
     let mut names = BTreeSet::new();
     for port in context.ports {
         for family in context.view.families() {

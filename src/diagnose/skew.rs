@@ -68,7 +68,7 @@ mod tests {
 
     fn objects(version: &str, changed: &str) -> Objects {
         let meta = json!({"namespace": "default", "name": "web", "resourceVersion": version, "creationTimestamp": "2026-11-21T06:00:00Z",
-            "annotations": {CHANGED: changed}});
+            "annotations": {CHANGED: changed}, "labels": {"kubernetes.io/service-name": "web"}});
         let service: Value = json!({"metadata": {"namespace": "default", "name": "web", "resourceVersion": "1", "creationTimestamp": "2026-11-21T06:00:00Z"}});
         Objects {
             services: Some(vec![serde_json::from_value(service).unwrap()]),

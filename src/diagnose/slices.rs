@@ -16,15 +16,15 @@ use super::context::{Context, field_of, pod_ref};
 use super::words;
 
 /// Label that says who writes a slice.
-const MANAGED_BY: &str = "endpointslice.kubernetes.io/managed-by";
+pub(super) const MANAGED_BY: &str = "endpointslice.kubernetes.io/managed-by";
 /// The controller that writes slices from pods.
 const CONTROLLER: &str = "endpointslice-controller.k8s.io";
 /// The controller that copies v1 Endpoints into slices.
-const MIRROR: &str = "endpointslicemirroring-controller.k8s.io";
+pub(super) const MIRROR: &str = "endpointslicemirroring-controller.k8s.io";
 /// Seconds that the controller may take to see a change.
 const GRACE: i64 = 10;
 
-fn managed_by(slice: &EndpointSlice) -> Option<&str> {
+pub(super) fn managed_by(slice: &EndpointSlice) -> Option<&str> {
     slice.metadata.labels.as_ref().and_then(|l| l.get(MANAGED_BY)).map(String::as_str)
 }
 
@@ -41,7 +41,7 @@ fn edit(context: &Context<'_, '_>, slice: &EndpointSlice) -> String {
     context.kubectl(&format!("edit {kind} {}", words::shell(name)))
 }
 
-fn slice_ref(slice: &EndpointSlice) -> ObjectRef {
+pub(super) fn slice_ref(slice: &EndpointSlice) -> ObjectRef {
     let metadata = &slice.metadata;
     ObjectRef::new(
         "EndpointSlice",
@@ -298,7 +298,8 @@ fn cannot_work(context: &Context<'_, '_>, ip: IpAddr) -> Option<String> {
     if ip.is_multicast() || ip.is_unspecified() {
         return Some("it is no address of a host".into());
     }
-    ServiceView::all(context.objects)
-        .find(|view| view.cluster_ips.contains(&ip))
+    context
+        .index
+        .with_cluster_ip(ip)
         .map(|view| format!("it is the cluster IP of {}, and an address is translated once", view.full_name()))
 }

@@ -15,6 +15,9 @@ pub(super) fn of(
 ) -> Option<String> {
     match comparison.state {
         PathState::Expected | PathState::NotCompared => None,
+        PathState::Undecided if outcomes.iter().any(super::userspace::is_open) => {
+            Some("kube-proxy itself decides".into())
+        }
         PathState::Undecided => Some("cannot be decided".into()),
         PathState::Differs => Some(match expectation.map(|e| &e.promise) {
             Some(Promise::Endpoints(_)) => lost(comparison, outcomes),

@@ -1,12 +1,17 @@
 //! What the question was about: the Service, its ports, its endpoints, the nodes.
 
+use std::collections::BTreeSet;
+
 use super::human::Detail;
 use super::page::{Column, Mark, Marks, Page, Row};
-use crate::report::{EndpointSummary, NodeSummary, PortSummary, Report, ServiceSummary};
+use super::words;
+use crate::report::{EndpointSummary, Environment, NodeSummary, PortSummary, Report, ServiceSummary};
 
 /// Endpoints and nodes that are listed before the rest is counted.
 const ENDPOINTS: usize = 6;
 const NODES: usize = 5;
+/// Environment variables that are listed before the rest is counted.
+const VARIABLES: usize = 2;
 /// Columns of the words at the left.
 const LABEL: usize = 10;
 
@@ -16,6 +21,9 @@ pub(super) fn draw(page: &mut Page, report: &Report, detail: Detail) {
         draw_service(page, service, detail);
     }
     draw_nodes(page, report, detail);
+    if let Some(environment) = &report.environment {
+        draw_environment(page, environment, detail);
+    }
     for (label, texts) in [("Assumed", &report.assumed), ("Note", &report.notes)] {
         for (number, text) in texts.iter().enumerate() {
             labelled(page, if number == 0 { label } else { "" }, text);
@@ -29,6 +37,30 @@ fn labelled(page: &mut Page, label: &str, text: &str) {
     let room = page.width().saturating_sub(LABEL);
     for (number, line) in super::text::wrap(&page.safe(text), room).iter().enumerate() {
         page.pair(if number == 0 { &padded } else { "" }, LABEL, line);
+    }
+}
+
+/// `Env       WEB_SERVICE_HOST=10.96.0.7, WEB_SERVICE_PORT=80 and 5 more (-o wide)`.
+fn draw_environment(page: &mut Page, environment: &Environment, detail: Detail) {
+    if let Some(missing) = &environment.missing {
+        labelled(page, "Env", &format!("not in {}: {missing}", environment.client));
+        return;
+    }
+    let mut texts = environment.variables.iter().map(|(name, value)| format!("{name}={value}"));
+    match detail {
+        Detail::Folded => {
+            let first: Vec<String> = texts.by_ref().take(VARIABLES).collect();
+            let more = match texts.count() {
+                0 => String::new(),
+                more => format!(" and {more} more (-o wide)"),
+            };
+            labelled(page, "Env", &format!("{}{more}", first.join(", ")));
+        }
+        Detail::Whole => {
+            for (number, text) in texts.enumerate() {
+                labelled(page, if number == 0 { "Env" } else { "" }, &text);
+            }
+        }
     }
 }
 
@@ -86,6 +118,15 @@ fn draw_endpoints(page: &mut Page, endpoints: &[EndpointSummary], detail: Detail
         (0, unused) => format!("{unused}, none used"),
         (used, unused) => format!("{used} {ready}, {unused} not used"),
     };
+    let behind_them: BTreeSet<&str> = endpoints.iter().map(behind).collect();
+    let text = match behind_them.len() {
+        // one pod has an address for each family, and all of them for each port
+        few if few < endpoints.len() => {
+            let of_pods = endpoints.iter().all(|endpoint| endpoint.pod.is_some());
+            format!("{text}, of {}", words::count(few, if of_pods { "pod" } else { "host" }))
+        }
+        _ => text,
+    };
     labelled(page, "Endpoints", &text);
     let most = match detail {
         Detail::Folded => ENDPOINTS,
@@ -130,6 +171,12 @@ fn draw_endpoints(page: &mut Page, endpoints: &[EndpointSummary], detail: Detail
         let left = endpoints.len() - listed.len();
         page.pair("", LABEL, &format!("{} {left} more (-o wide)", page.dots()));
     }
+}
+
+/// What stands behind an endpoint: its pod, else the host of its address.
+fn behind(endpoint: &EndpointSummary) -> &str {
+    let host = || endpoint.address.rsplit_once(':').map_or(endpoint.address.as_str(), |(host, _)| host);
+    endpoint.pod.as_deref().unwrap_or_else(host)
 }
 
 /// `port`: its name, where there are several.

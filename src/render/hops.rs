@@ -22,6 +22,7 @@ const CHAIN_NARROW: usize = 12;
 pub(super) fn draw(page: &mut Page, trace: &Trace) {
     let rows = rows(page, trace);
     if rows.is_empty() {
+        draw_dependencies(page, trace, Detail::Folded);
         return;
     }
     let main = main_dump(trace);

@@ -2,7 +2,7 @@
 //! in the last line the answer.
 
 use super::page::{Ink, Mark, Page};
-use super::{Style, findings, header, paths, words};
+use super::{Style, dns, findings, header, paths, words};
 use crate::report::{Disposition, EndpointSummary, PathState, Report, Severity, Trace, Verdict};
 
 /// How much is spelled out.
@@ -17,7 +17,14 @@ pub enum Detail {
 /// The report as text, ending in a newline.
 #[must_use]
 pub fn render(report: &Report, style: Style, detail: Detail) -> String {
+    if let Some(check) = &report.check {
+        return super::check::render(report, check, style, detail);
+    }
     let mut page = Page::new(style);
+    if let Some(dns) = &report.dns {
+        dns::draw(&mut page, dns, detail);
+        page.blank();
+    }
     header::draw(&mut page, report, detail);
     match detail {
         Detail::Folded => paths::draw(&mut page, report),
@@ -56,12 +63,20 @@ fn answer(report: &Report, fail_on: Option<Severity>) -> (Mark, String) {
 
 /// The mark when there is nothing to complain of: no tick where nothing was compared.
 fn calm(report: &Report) -> Mark {
-    if report.traces.iter().all(|trace| trace.state == PathState::NotCompared) { Mark::Plain } else { Mark::Good }
+    let asked = report.dns.as_ref().is_some_and(|dns| dns.places.iter().any(|place| !place.cells.is_empty()));
+    if !asked && report.traces.iter().all(|trace| trace.state == PathState::NotCompared) {
+        Mark::Plain
+    } else {
+        Mark::Good
+    }
 }
 
 /// ` (1 of 3 nodes)`, when not all nodes of the cluster were looked at.
 fn scope(report: &Report) -> String {
-    let read = report.nodes.iter().filter(|node| node.read).count();
+    let read = match &report.dns {
+        Some(dns) => dns.places.iter().map(|place| &place.place.node).collect::<std::collections::BTreeSet<_>>().len(),
+        None => report.nodes.iter().filter(|node| node.read).count(),
+    };
     match report.nodes_total {
         Some(total) if read < total => format!(" ({read} of {total} nodes)"),
         Some(_) | None => String::new(),
@@ -77,6 +92,12 @@ fn subject(report: &Report) -> String {
 }
 
 fn trouble(report: &Report) -> String {
+    if let Some(code) = report.dns.as_ref().and_then(|dns| dns.verdict.code) {
+        let meaning = code.meaning().trim_end_matches('.');
+        let mut rest = meaning.chars();
+        let first = rest.next().map(|first| first.to_lowercase().to_string()).unwrap_or_default();
+        return if meaning.starts_with("DNS") { meaning.to_owned() } else { format!("{first}{}", rest.as_str()) };
+    }
     let wrong: Vec<&Trace> = report.traces.iter().filter(|trace| trace.state == PathState::Differs).collect();
     if let Some(text) = wrong.iter().find_map(|trace| trace.trouble.as_ref()) {
         let mut nodes: Vec<&str> = wrong.iter().map(|trace| trace.path.node.as_str()).collect();
@@ -114,6 +135,9 @@ fn unanswered(report: &Report) -> String {
 
 fn paths_answer(report: &Report) -> String {
     let traces = &report.traces;
+    if let Some(dns) = &report.dns {
+        return dns.verdict.sentence.clone();
+    }
     if traces.is_empty() {
         return match &report.service {
             Some(_) => format!("{}: no path to walk, nothing wrong found", subject(report)),
@@ -131,6 +155,15 @@ fn paths_answer(report: &Report) -> String {
             [only] => format!("walked on {nodes}: {}", ends(only)),
             _ => format!("{many} walked on {nodes}"),
         };
+    }
+    let silent = traces.iter().filter(|trace| !paths::arrives(trace)).count();
+    if silent == traces.len() {
+        return format!("no connection gets through on {nodes}, as the objects say");
+    }
+    if silent > 0 {
+        let are = if silent == 1 { "1 is" } else { &format!("{silent} are") };
+        let rest = traces.len() - silent;
+        return format!("{rest} of {} paths reach endpoints from {nodes}, {are} closed by design", traces.len());
     }
     let used: Vec<usize> = traces.iter().map(|trace| used_by(report, trace)).collect();
     let all_reach = traces.iter().zip(&used).all(|(trace, used)| *used > 0 && reached(trace) == *used);

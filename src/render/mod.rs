@@ -1,19 +1,29 @@
 //! A report as text. Sees only the report: no file, no clock, no environment.
 
+mod check;
+mod dns;
 mod findings;
+pub mod github;
 mod header;
 mod hops;
 pub mod human;
 pub mod json;
+pub mod junit;
+pub mod markdown;
 mod page;
 mod paths;
 pub mod prose;
 #[cfg(test)]
 mod samples;
+pub mod schema;
 mod text;
 mod v1;
+mod v1_check;
+mod v1_dns;
+mod v1_path;
 mod ways;
 mod words;
+pub mod yaml;
 
 use crate::report::{Report, Severity};
 
@@ -30,6 +40,14 @@ pub enum Format {
     Wide,
     /// One JSON document, schema `svc-trace/v1`.
     Json,
+    /// The same document as YAML.
+    Yaml,
+    /// JUnit XML.
+    Junit,
+    /// Annotations of GitHub's runner.
+    Github,
+    /// Markdown.
+    Markdown,
 }
 
 /// How a report is drawn; decided once, outside.
@@ -56,6 +74,10 @@ pub fn render(report: &Report, format: Format, style: Style) -> String {
         Format::Human => human::render(report, style, human::Detail::Folded),
         Format::Wide => human::render(report, style, human::Detail::Whole),
         Format::Json => json::render(report, style.fail_on),
+        Format::Yaml => yaml::render(report, style.fail_on),
+        Format::Junit => junit::render(report, style.fail_on),
+        Format::Github => github::render(report, style.fail_on),
+        Format::Markdown => markdown::render(report, style.fail_on),
     }
 }
 

@@ -208,6 +208,16 @@ impl Page {
         self.out.push('\n');
     }
 
+    /// Pieces of one line, each in its ink; they were measured before.
+    pub(super) fn line(&mut self, indent: usize, parts: &[(Ink, String)]) {
+        self.out.extend(std::iter::repeat_n(' ', indent));
+        for (ink, text) in parts {
+            self.out.push_str(&inked(*ink, &self.safe(text)));
+        }
+        self.out.truncate(self.out.trim_end_matches(' ').len());
+        self.out.push('\n');
+    }
+
     /// Quoted text on one line, its middle cut to fit.
     pub(super) fn quote(&mut self, indent: usize, text: &str) {
         let line = self.cut_middle(text, self.width().saturating_sub(indent));

@@ -105,9 +105,11 @@ fn worst<'r>(traces: impl Iterator<Item = &'r Trace>) -> Mark {
     worst
 }
 
-/// The mark of one path.
-pub(super) const fn mark(state: PathState) -> Mark {
-    match state {
+/// The mark of one path. A tick is for connections that arrive: what is refused as promised is nothing to mend, and
+/// nothing to be glad of.
+pub(super) fn mark(trace: &Trace) -> Mark {
+    match trace.state {
+        PathState::Expected if !arrives(trace) => Mark::Warn,
         PathState::Expected => Mark::Good,
         PathState::Differs => Mark::Bad,
         PathState::Undecided => Mark::Unknown,
@@ -147,7 +149,7 @@ fn headline(page: &mut Page, clients: words::Clients<'_>, trace: &Trace) {
         (None, Some(expected)) if refused => text.push_str(&format!(": {}", promised(expected))),
         (None, _) => {}
     }
-    page.headline(mark(trace.state), &text, hops::main_dump(trace).unwrap_or_default());
+    page.headline(mark(trace), &text, hops::main_dump(trace).unwrap_or_default());
 }
 
 /// A promise that was kept: `refused, as it should be: no endpoint is ready`.
@@ -189,7 +191,7 @@ fn flush(page: &mut Page, clients: words::Clients<'_>, told: &mut Vec<Told<'_>>)
         } else {
             place(page, clients, path.trace)
         };
-        rows.push(Row { mark: mark(path.trace.state), cells: vec![text, path.effect.clone()] });
+        rows.push(Row { mark: mark(path.trace), cells: vec![text, path.effect.clone()] });
     }
     told.clear();
     if rows.is_empty() {
@@ -269,6 +271,11 @@ struct End<'r> {
     ppm: Option<u32>,
     disposition: Disposition,
     expected: Option<bool>,
+}
+
+/// Whether any connection gets somewhere.
+pub(super) fn arrives(trace: &Trace) -> bool {
+    trace.outcomes.iter().any(|outcome| outcome.when.is_none() && reaches(outcome))
 }
 
 fn reaches(outcome: &Outcome) -> bool {

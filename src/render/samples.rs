@@ -4,8 +4,9 @@
 use std::net::IpAddr;
 
 use crate::report::{
-    AddressKind, Code, Confidence, Disposition, EndpointSummary, Evidence, Finding, Gap, Hop, Issue, NodeSummary,
-    ObjectRef, Origin, Outcome, PathInfo, PathState, PortSummary, QueryEcho, Report, ServiceSummary, Trace,
+    AddressKind, Code, Confidence, Disposition, EndpointSummary, Environment, Evidence, Finding, Gap, Hop, Issue,
+    NodeSummary, ObjectRef, Origin, Outcome, PathInfo, PathState, PortSummary, QueryEcho, Report, ServiceSummary,
+    Trace,
 };
 
 /// A name that tries everything.
@@ -315,6 +316,7 @@ pub(crate) fn hostile() -> Report {
     });
     report.assumed.push(evil());
     report.notes.push(evil());
+    report.environment = Some(Environment { client: evil(), missing: None, variables: vec![(evil(), evil())] });
     report.not_checked.push(evil());
     report.nodes_why = Some(evil());
     report.query.target = evil();

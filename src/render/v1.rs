@@ -1,17 +1,20 @@
 //! Schema `svc-trace/v1`: these structs are the contract of `-o json`. Fields are added, never renamed, retyped or
 //! removed.
 
-use std::net::SocketAddr;
-
+use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::v1_check::V1Check;
+use super::v1_dns::V1Dns;
+use super::v1_path::V1Trace;
+use crate::report::check::PathCounts;
 use crate::report::{
-    AddressKind, EndpointSummary, Evidence, Finding, Gap, Hop, Issue, NodeSummary, ObjectRef, Outcome, PathState,
-    PortSummary, QueryEcho, Report, ServiceSummary, Severity, Trace, Verdict,
+    EndpointSummary, Environment, Evidence, Finding, Gap, Issue, NodeSummary, ObjectRef, PortSummary, QueryEcho,
+    Report, ServiceSummary, Severity, Verdict,
 };
 
 /// The whole document.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct V1Report<'r> {
     schema: &'static str,
     tool: V1Tool,
@@ -23,12 +26,18 @@ pub(super) struct V1Report<'r> {
     service: Option<V1Service<'r>>,
     nodes: Vec<V1Node<'r>>,
     traces: Vec<V1Trace<'r>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dns: Option<V1Dns<'r>>,
     findings: Vec<V1Finding<'r>>,
     gaps: Vec<V1Gap<'r>>,
     issues: Vec<V1Issue<'r>>,
+    /// Suites and cases, of `check` alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    check: Option<V1Check<'r>>,
     assumed: &'r [String],
     not_checked: &'r [String],
     notes: &'r [String],
+    environment: Option<V1Environment<'r>>,
     summary: V1Summary,
 }
 
@@ -50,33 +59,62 @@ impl<'r> V1Report<'r> {
             service: report.service.as_ref().map(Into::into),
             nodes: report.nodes.iter().map(Into::into).collect(),
             traces: report.traces.iter().map(Into::into).collect(),
+            dns: report.dns.as_ref().map(Into::into),
             findings: report.findings.iter().map(Into::into).collect(),
             gaps: report.gaps.iter().map(Into::into).collect(),
             issues: report.issues.iter().map(Into::into).collect(),
+            check: report.check.as_ref().map(|check| V1Check::new(report, check, fail_on)),
             assumed: &report.assumed,
             not_checked: &report.not_checked,
             notes: &report.notes,
+            environment: report.environment.as_ref().map(Into::into),
             summary: report.into(),
         }
     }
 }
 
+/// The Service's environment variables in the client pod.
+#[derive(Debug, Serialize, JsonSchema)]
+struct V1Environment<'r> {
+    client: &'r str,
+    missing: Option<&'r str>,
+    variables: Vec<V1Variable<'r>>,
+}
+
+/// One variable.
+#[derive(Debug, Serialize, JsonSchema)]
+struct V1Variable<'r> {
+    name: &'r str,
+    value: &'r str,
+}
+
+impl<'r> From<&'r Environment> for V1Environment<'r> {
+    fn from(environment: &'r Environment) -> Self {
+        let variables = environment.variables.iter();
+        Self {
+            client: &environment.client,
+            missing: environment.missing.as_deref(),
+            variables: variables.map(|(name, value)| V1Variable { name, value }).collect(),
+        }
+    }
+}
+
 /// What wrote it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct V1Tool {
     name: &'static str,
     version: &'static str,
 }
 
 /// When the data was read.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct V1Collected<'r> {
     from: Option<&'r str>,
     to: Option<&'r str>,
 }
 
 /// The question.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct V1Query<'r> {
     command: &'r str,
     target: &'r str,
@@ -96,7 +134,7 @@ impl<'r> From<&'r QueryEcho> for V1Query<'r> {
 }
 
 /// The Service.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct V1Service<'r> {
     namespace: &'r str,
     name: &'r str,
@@ -132,7 +170,7 @@ impl<'r> From<&'r ServiceSummary> for V1Service<'r> {
 }
 
 /// One Service port.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct V1Port<'r> {
     name: &'r str,
     node_port: Option<u16>,
@@ -154,7 +192,7 @@ impl<'r> From<&'r PortSummary> for V1Port<'r> {
 }
 
 /// One endpoint.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct V1Endpoint<'r> {
     address: &'r str,
     port_name: &'r str,
@@ -180,7 +218,7 @@ impl<'r> From<&'r EndpointSummary> for V1Endpoint<'r> {
 }
 
 /// One node.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct V1Node<'r> {
     name: &'r str,
     dataplane: &'r str,
@@ -203,138 +241,9 @@ impl<'r> From<&'r NodeSummary> for V1Node<'r> {
     }
 }
 
-/// One path, walked.
-#[derive(Debug, Serialize)]
-struct V1Trace<'r> {
-    path: V1Path<'r>,
-    state: &'static str,
-    expected: Option<&'r str>,
-    trouble: Option<&'r str>,
-    outcomes: Vec<V1Outcome<'r>>,
-}
-
-impl<'r> From<&'r Trace> for V1Trace<'r> {
-    fn from(trace: &'r Trace) -> Self {
-        let path = &trace.path;
-        Self {
-            path: V1Path {
-                node: &path.node,
-                origin: path.origin.as_str(),
-                client: path.client.as_deref(),
-                client_is_endpoint: path.client_is_endpoint,
-                interface: path.interface.as_deref(),
-                from: path.from.to_string(),
-                to: SocketAddr::new(path.to, path.port).to_string(),
-                protocol: &path.protocol,
-                address: match path.address {
-                    AddressKind::ClusterIp => "cluster-ip",
-                    AddressKind::ExternalIp => "external-ip",
-                    AddressKind::LoadBalancer => "load-balancer",
-                    AddressKind::NodePort => "node-port",
-                    AddressKind::LocalhostNodePort => "localhost-node-port",
-                    AddressKind::Plain => "plain",
-                },
-                port_name: &path.port_name,
-            },
-            state: match trace.state {
-                PathState::Expected => "expected",
-                PathState::Differs => "differs",
-                PathState::Undecided => "undecided",
-                PathState::NotCompared => "not-compared",
-            },
-            expected: trace.expected.as_deref(),
-            trouble: trace.trouble.as_deref(),
-            outcomes: trace.outcomes.iter().map(Into::into).collect(),
-        }
-    }
-}
-
-/// A client place and an address.
-#[derive(Debug, Serialize)]
-struct V1Path<'r> {
-    node: &'r str,
-    origin: &'static str,
-    client: Option<&'r str>,
-    client_is_endpoint: bool,
-    interface: Option<&'r str>,
-    from: String,
-    to: String,
-    protocol: &'r str,
-    address: &'static str,
-    port_name: &'r str,
-}
-
-/// One way the packet can go.
-#[derive(Debug, Serialize)]
-struct V1Outcome<'r> {
-    probability_ppm: Option<u32>,
-    when: Option<&'r str>,
-    disposition: &'static str,
-    by: Option<&'r str>,
-    destination: Option<&'r str>,
-    destination_is: Option<&'r str>,
-    destination_node: Option<&'r str>,
-    source: Option<&'r str>,
-    masqueraded: bool,
-    interface: Option<&'r str>,
-    expected: Option<bool>,
-    depends_on: Vec<V1Evidence<'r>>,
-    hops: Vec<V1Hop<'r>>,
-}
-
-impl<'r> From<&'r Outcome> for V1Outcome<'r> {
-    fn from(outcome: &'r Outcome) -> Self {
-        Self {
-            probability_ppm: outcome.ppm,
-            when: outcome.when.as_deref(),
-            disposition: outcome.disposition.as_str(),
-            by: outcome.by.as_deref(),
-            destination: outcome.destination.as_deref(),
-            destination_is: outcome.destination_is.as_deref(),
-            destination_node: outcome.destination_node.as_deref(),
-            source: outcome.source.as_deref(),
-            masqueraded: outcome.masqueraded,
-            interface: outcome.interface.as_deref(),
-            expected: outcome.expected,
-            depends_on: outcome.depends_on.iter().map(Into::into).collect(),
-            hops: outcome.hops.iter().map(Into::into).collect(),
-        }
-    }
-}
-
-/// One step.
-#[derive(Debug, Serialize)]
-struct V1Hop<'r> {
-    hook: &'r str,
-    table: &'r str,
-    chain: &'r str,
-    action: &'r str,
-    words: Option<&'r str>,
-    rule: Option<&'r str>,
-    dump: Option<&'r str>,
-    line: Option<u32>,
-    probability_ppm: Option<u32>,
-}
-
-impl<'r> From<&'r Hop> for V1Hop<'r> {
-    fn from(hop: &'r Hop) -> Self {
-        Self {
-            hook: &hop.hook,
-            table: &hop.table,
-            chain: &hop.chain,
-            action: &hop.action,
-            words: hop.words.as_deref(),
-            rule: hop.rule.as_deref(),
-            dump: hop.dump.as_deref(),
-            line: hop.line,
-            probability_ppm: hop.ppm,
-        }
-    }
-}
-
 /// An object of the API.
-#[derive(Debug, Serialize)]
-struct V1Object<'r> {
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct V1Object<'r> {
     kind: &'r str,
     namespace: &'r str,
     name: &'r str,
@@ -347,9 +256,9 @@ impl<'r> From<&'r ObjectRef> for V1Object<'r> {
 }
 
 /// A quoted source.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(tag = "type", rename_all = "lowercase")]
-enum V1Evidence<'r> {
+pub(super) enum V1Evidence<'r> {
     /// A line of a dump.
     Line { node: &'r str, dump: &'r str, line: u32, text: &'r str },
     /// A field of an object.
@@ -369,8 +278,8 @@ impl<'r> From<&'r Evidence> for V1Evidence<'r> {
 }
 
 /// Something wrong.
-#[derive(Debug, Serialize)]
-struct V1Finding<'r> {
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct V1Finding<'r> {
     code: &'static str,
     reason: Option<&'r str>,
     fingerprint: String,
@@ -405,8 +314,8 @@ impl<'r> From<&'r Finding> for V1Finding<'r> {
 }
 
 /// Something that could not be looked at.
-#[derive(Debug, Serialize)]
-struct V1Gap<'r> {
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct V1Gap<'r> {
     code: &'static str,
     node: Option<&'r str>,
     summary: &'r str,
@@ -429,7 +338,7 @@ impl<'r> From<&'r Gap> for V1Gap<'r> {
 }
 
 /// A line that could not be read.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct V1Issue<'r> {
     code: &'static str,
     node: &'r str,
@@ -453,7 +362,7 @@ impl<'r> From<&'r Issue> for V1Issue<'r> {
 }
 
 /// Counts of it all.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct V1Summary {
     paths: usize,
     expected: usize,
@@ -471,14 +380,18 @@ struct V1Summary {
 
 impl From<&Report> for V1Summary {
     fn from(report: &Report) -> Self {
-        let paths = |state| report.traces.iter().filter(|trace| trace.state == state).count();
+        let mut paths = PathCounts::default();
+        report.traces.iter().for_each(|trace| paths.add(trace.state));
+        if let Some(check) = &report.check {
+            paths = check.paths;
+        }
         let findings = |severity| report.findings.iter().filter(|finding| finding.severity == severity).count();
         Self {
-            paths: report.traces.len(),
-            expected: paths(PathState::Expected),
-            differs: paths(PathState::Differs),
-            undecided: paths(PathState::Undecided),
-            not_compared: paths(PathState::NotCompared),
+            paths: paths.all(),
+            expected: paths.expected,
+            differs: paths.differs,
+            undecided: paths.undecided,
+            not_compared: paths.not_compared,
             errors: findings(Severity::Error),
             warnings: findings(Severity::Warning),
             infos: findings(Severity::Info),

@@ -48,6 +48,24 @@ pub(super) fn count(number: usize, noun: &str) -> String {
     if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
 }
 
+/// As [`count`], the number in groups: `1,204 paths`.
+pub(super) fn many(count: usize, noun: &str) -> String {
+    if count == 1 { format!("1 {noun}") } else { format!("{} {noun}s", number(count)) }
+}
+
+/// `1,204`.
+pub(super) fn number(number: usize) -> String {
+    let digits = number.to_string();
+    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
 /// `1 error, 2 warnings`, mildest last; empty when there are none.
 pub(super) fn severities(of: &(impl Iterator<Item = Severity> + Clone)) -> String {
     let parts: Vec<String> = [(Severity::Error, "error"), (Severity::Warning, "warning"), (Severity::Info, "remark")]
@@ -170,6 +188,13 @@ mod tests {
         case(2_000, "0.2 %", "0.2 % of new connections");
         case(120, "<0.1 %", "<0.1 % of new connections");
         case(999_999, "100 %", "100 % of new connections");
+    }
+
+    #[test]
+    fn large_numbers_are_grouped() {
+        for (count, want) in [(0, "0"), (999, "999"), (1_204, "1,204"), (60_000, "60,000"), (1_234_567, "1,234,567")] {
+            assert_eq!(number(count), want);
+        }
     }
 
     #[test]

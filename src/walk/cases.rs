@@ -361,3 +361,20 @@ fn what_acts_beside_the_rules_takes_the_certainty() {
     assert_eq!(ends("eth0", r#","xdp":{"mode":2,"prog":{"id":12}}"#), unsure);
     assert_eq!(ends("eth7", r#","xdp":{"mode":2,"prog":{"id":12}}"#), ["delivered 10.244.2.5:8080 0"]);
 }
+
+#[test]
+fn which_answer_a_refusal_gives_may_be_open() {
+    let odd = "-m u32 --u32 0x0=0x0";
+    let rules = |with: &str| {
+        format!(
+            "-A FORWARD -p tcp {odd} -j REJECT --reject-with {with}\n-A FORWARD -p tcp -j REJECT --reject-with tcp-reset"
+        )
+    };
+    case(&[("filter", &rules("tcp-reset"))], POD, VIP, &["rejected"]);
+    case(
+        &[("filter", &rules("icmp-port-unreachable"))],
+        POD,
+        VIP,
+        &["indeterminate", "[if line 6 matches] rejected", "[if line 6 does not match] rejected"],
+    );
+}

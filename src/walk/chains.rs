@@ -199,7 +199,7 @@ impl<'snap> Walker<'_, 'snap> {
             .table
             .chains
             .get(index)
-            .is_some_and(|chain| chain.declared(place.table.dump).is_some() || !chain.is_empty());
+            .is_some_and(|chain| chain.declared(place.table).is_some() || !chain.is_empty());
         if !declared {
             state.hop_with(place.base.table, place.chain, Action::Unknown(name.into()), Some(rule.at), chance);
             return vec![
@@ -220,7 +220,7 @@ impl<'snap> Walker<'_, 'snap> {
         if goto {
             state.frames.pop();
         }
-        state.frames.push(Frame { chain: index, next: 0 });
+        state.frames.push(Frame { chain: index, next: 0, statement: 0 });
         vec![state.way()]
     }
 
@@ -247,8 +247,8 @@ impl<'snap> Walker<'_, 'snap> {
     fn policy(&self, mut state: State<'snap>, base: &BaseChain<'snap>, table: &Table<'snap>) -> Vec<Way<'snap>> {
         let chain = table.chain(state.hook.chain());
         let name: &'static str = state.hook.chain();
-        let at: Option<Loc<'snap>> = chain.and_then(|chain| chain.declared(table.dump));
-        match chain.and_then(super::super::dataplane::iptables::ruleset::Chain::policy) {
+        let at: Option<Loc<'snap>> = chain.and_then(|chain| chain.declared(table));
+        match chain.and_then(|chain| chain.policy(table)) {
             Some("DROP") => {
                 state.hop(base.table, name, Action::Policy("DROP"), at);
                 let reason = at.map_or_else(|| Reason::Route("policy DROP".into()), Reason::Policy);

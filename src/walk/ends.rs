@@ -1,5 +1,7 @@
 //! Ends of a packet's way: what an outcome is made of, when two ends are the same, what doubt does to certainty.
 
+use std::net::{IpAddr, SocketAddr};
+
 use super::packet::{Dependency, Disposition, Outcome, Reason};
 use super::state::{Bound, State, Told};
 
@@ -24,32 +26,39 @@ pub(super) fn finish<'snap>(
     }
 }
 
-/// Whether two sets of ends are the same for whoever sends the packet: where it ends, as whom, with which share.
+/// Whether two sets of ends are the same for whoever sends the packet, and in what is told of them: where it ends, as
+/// whom, by which interface, with which answer and share.
 pub(super) fn same(one: &[Outcome<'_>], other: &[Outcome<'_>]) -> bool {
-    let sum = |outcomes: &[Outcome<'_>]| {
-        let mut all: Vec<_> = outcomes
-            .iter()
-            .map(|o| {
-                let key = (o.disposition, o.destination, o.source, o.masqueraded, o.when.clone());
-                (key, o.share)
-            })
-            .collect();
-        all.sort_by(|a, b| a.0.cmp(&b.0));
-        all.dedup_by(|later, first| {
-            let equal = later.0 == first.0;
-            if equal {
-                first.1 += later.1;
-            }
-            equal
-        });
-        all
-    };
     let undecided = |outcomes: &[Outcome<'_>]| outcomes.iter().any(|o| o.disposition == Disposition::Indeterminate);
-    let (a, b) = (sum(one), sum(other));
+    let (a, b) = (summed(one), summed(other));
     let depends = || one.iter().flat_map(|o| &o.depends_on).eq(other.iter().flat_map(|o| &o.depends_on));
     a.len() == b.len()
         && a.iter().zip(&b).all(|(a, b)| a.0 == b.0 && (a.1 - b.1).abs() < 1e-9)
         && (!undecided(one) || depends())
+}
+
+/// What is compared of an end.
+type End<'a> = (Disposition, SocketAddr, Option<IpAddr>, bool, Option<&'a str>, Option<&'a str>, Option<&'a str>);
+
+/// The different ends, each with its share.
+fn summed<'a>(outcomes: &'a [Outcome<'_>]) -> Vec<(End<'a>, f64)> {
+    let end = |o: &'a Outcome<'_>| {
+        let answer = match &o.reason {
+            Some(Reason::RejectedWith(_, with)) => Some(with.as_str()),
+            Some(Reason::Rule(_) | Reason::Policy(_) | Reason::Sysctl(_) | Reason::Route(_)) | None => None,
+        };
+        (o.disposition, o.destination, o.source, o.masqueraded, answer, o.interface, o.when.as_deref())
+    };
+    let mut all: Vec<(End<'a>, f64)> = outcomes.iter().map(|o| (end(o), o.share)).collect();
+    all.sort_by(|a, b| a.0.cmp(&b.0));
+    all.dedup_by(|later, first| {
+        let equal = later.0 == first.0;
+        if equal {
+            first.1 += later.1;
+        }
+        equal
+    });
+    all
 }
 
 /// Where the input is not whole, or something acts beside the rules, nothing is certain: what was found holds on a
@@ -86,6 +95,24 @@ pub(super) fn doubted<'snap>(outcomes: Vec<Outcome<'snap>>, doubts: &[String], c
             outcome
         })
         .collect()
+}
+
+/// Two stores of rules of which either may come first: if that makes a difference, the way is undecided, and both stand.
+/// `dumps` name the stores, in the order of `one`.
+pub(super) fn either_first<'snap>(
+    one: Vec<Outcome<'snap>>,
+    other: Vec<Outcome<'snap>>,
+    [first, last]: [&str; 2],
+) -> Vec<Outcome<'snap>> {
+    if same(&one, &other) {
+        return one;
+    }
+    let doubt = ["two stores of rules act on it, and which comes first stands in no dump".to_owned()];
+    let mut all = doubted(one, &doubt, &format!("if the rules of {first} come first"));
+    let second = doubted(other, &doubt, &format!("if the rules of {last} come first"));
+    // One undecided way for both is enough.
+    all.extend(second.into_iter().filter(|outcome| outcome.when.is_some()));
+    all
 }
 
 /// Number of leading hops that all outcomes share.

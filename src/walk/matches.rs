@@ -7,14 +7,14 @@ use crate::dataplane::hooks::Hook;
 use crate::dataplane::ipset::SetIface;
 use crate::dataplane::iptables::net::Ports;
 use crate::dataplane::iptables::rule::{
-    CtStates, Direction, Limit, Match, Not, Physdev, RecentAction, Rpfilter, Rule, Side, Test,
+    CtStates, Direction, Limit, Match, Not, NotListed, Physdev, RecentAction, Rpfilter, Rule, Side, Test,
 };
 use crate::dataplane::links::{self, AddrType, Ingress, RouteKey};
 use crate::dataplane::plane::Plane;
 use crate::dataplane::tri::Tri;
 
 /// First and last port that a client's own port may have (RFC 6056, section 3.2).
-const EPHEMERAL: Ports = Ports { first: 1024, last: u16::MAX };
+pub(super) const EPHEMERAL: Ports = Ports { first: 1024, last: u16::MAX };
 
 /// What is known of whether all tests of a rule hold.
 #[derive(Debug, Clone, PartialEq)]
@@ -46,7 +46,7 @@ pub(super) enum Fresh {
 }
 
 /// One test's answer.
-enum Answer {
+pub(super) enum Answer {
     Known(bool),
     Chance(f64),
     State {
@@ -159,6 +159,11 @@ impl<'snap> State<'snap> {
                     Answer::Unknown("the link-layer type of the packet is not simulated".into())
                 }
             },
+            Test::Ipvs(test) => self.ipvs_test(*test),
+            Test::NotListed(NotListed::Interfaces) => {
+                Answer::Unknown("which interfaces it is for is not listed: `iptables -L` shows that with -v".into())
+            }
+            Test::NotListed(NotListed::Words(words)) => Answer::Unknown(format!("`{words}` is not understood")),
             Test::Unknown => Answer::Unknown(format!("`{}` is not understood", test.text)),
         }
     }
@@ -200,8 +205,8 @@ impl<'snap> State<'snap> {
     fn source_port(&self, ports: Ports) -> Answer {
         match self.sport {
             Some(port) => ports.contains(port).into(),
-            None if ports.first <= EPHEMERAL.first && ports.last == EPHEMERAL.last => true.into(),
-            None if ports.last < EPHEMERAL.first => false.into(),
+            None if ports.first <= self.client_ports.first && ports.last >= self.client_ports.last => true.into(),
+            None if ports.last < self.client_ports.first || ports.first > self.client_ports.last => false.into(),
             None => Answer::Unknown("the client's own port is not known".into()),
         }
     }

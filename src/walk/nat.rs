@@ -25,7 +25,10 @@ impl<'snap> Walker<'_, 'snap> {
         range: NatRange,
         chance: Option<f64>,
     ) -> Vec<Way<'snap>> {
-        let Some(port) = one_port(range.ports, state.dport) else {
+        // A port that is in the range already stays, unless one is drawn (nf_nat_core.c get_unique_tuple).
+        let within = |ports: Ports| !range.random && (ports.first..=ports.last).contains(&state.dport);
+        let port = if range.ports.is_some_and(within) { Some(state.dport) } else { one_port(range.ports, state.dport) };
+        let Some(port) = port else {
             let why = Dependency::Rule(rule.at, "which port of the range is taken is not known".into());
             return vec![state.undecided(why)];
         };
@@ -48,9 +51,12 @@ impl<'snap> Walker<'_, 'snap> {
     }
 
     /// A new destination ends the table; a packet that is made here is routed anew.
-    fn rewrite_destination(&mut self, mut state: State<'snap>, to: SocketAddr) -> Vec<Way<'snap>> {
+    pub(super) fn rewrite_destination(&mut self, mut state: State<'snap>, to: SocketAddr) -> Vec<Way<'snap>> {
+        // What stays as it was is not translated (nf_nat_core.c, __nf_nat_setup_info: IPS_DST_NAT).
+        if state.destination() != to {
+            state.connection.dnat = Bound::Yes;
+        }
         (state.dst, state.dport) = (to.ip(), to.port());
-        state.connection.dnat = Bound::Yes;
         state.connection.dst_bound = Bound::Yes;
         self.leave_table_routed(state)
     }
@@ -67,7 +73,22 @@ impl<'snap> Walker<'_, 'snap> {
             let why = Dependency::Rule(rule.at, "which port of the range is taken is not known".into());
             return vec![state.undecided(why)];
         };
-        // nf_nat_redirect: loopback for what is made here, else the first address of the interface it came in by.
+        let ip = match self.redirect_address(&state) {
+            Ok(ip) => ip,
+            Err(None) => {
+                state.hop_with(place.base.table, place.chain, Action::Drop, Some(rule.at), chance);
+                return ends(&state, Disposition::Dropped, Reason::Rule(rule.at));
+            }
+            Err(Some(why)) => return vec![state.undecided(Dependency::Rule(rule.at, why))],
+        };
+        let to = SocketAddr::new(ip, port);
+        state.hop_with(place.base.table, place.chain, Action::Redirect(to), Some(rule.at), chance);
+        self.rewrite_destination(state, to)
+    }
+
+    /// Where a redirect leads: loopback for what is made here, else the first address of the interface it came in by.
+    /// Without one it is dropped (`None`); or it is not known, in words (Linux `nf_nat_redirect.c`).
+    pub(super) fn redirect_address(&self, state: &State<'snap>) -> Result<IpAddr, Option<String>> {
         let ip = match (state.hook, state.family) {
             (Hook::Output, Family::V4) => Some(IpAddr::from([127, 0, 0, 1])),
             (Hook::Output, Family::V6) => Some(IpAddr::from([0, 0, 0, 0, 0, 0, 0, 1])),
@@ -75,18 +96,8 @@ impl<'snap> Walker<'_, 'snap> {
                 state.iif.name().and_then(|dev| self.plane.links.first_address(dev, family))
             }
         };
-        let Some(ip) = ip else {
-            // Linux nf_nat_redirect.c: an interface without an address has nowhere to redirect to.
-            if state.iif.name().is_some_and(|dev| self.plane.links.interface(dev).is_some()) {
-                state.hop_with(place.base.table, place.chain, Action::Drop, Some(rule.at), chance);
-                return ends(&state, Disposition::Dropped, Reason::Rule(rule.at));
-            }
-            let why = Dependency::Rule(rule.at, "the address of the interface that it came in by is not known".into());
-            return vec![state.undecided(why)];
-        };
-        let to = SocketAddr::new(ip, port);
-        state.hop_with(place.base.table, place.chain, Action::Redirect(to), Some(rule.at), chance);
-        self.rewrite_destination(state, to)
+        let known = || state.iif.name().is_some_and(|dev| self.plane.links.interface(dev).is_some());
+        ip.ok_or_else(|| (!known()).then(|| "the address of the interface that it came in by is not known".to_owned()))
     }
 
     pub(super) fn netmap(
@@ -115,23 +126,29 @@ impl<'snap> Walker<'_, 'snap> {
         rule: &Rule<'snap>,
         chance: Option<f64>,
     ) -> Vec<Way<'snap>> {
-        let ip = match state.oif {
-            Iface::Known(dev) => self.plane.links.masquerade_address(dev, state.gateway, state.dst).address(),
-            Iface::None | Iface::Unknown => None,
-        };
+        let ip = self.masquerade_as(&state);
         state.hop_with(place.base.table, place.chain, Action::Masquerade(ip), Some(rule.at), chance);
         state.rewrite_source(ip);
         vec![state.way()]
     }
+
+    /// The address that a masqueraded packet gets, where it can be told.
+    pub(super) fn masquerade_as(&self, state: &State<'snap>) -> Option<IpAddr> {
+        match state.oif {
+            Iface::Known(dev) => self.plane.links.masquerade_address(dev, state.gateway, state.dst).address(),
+            Iface::None | Iface::Unknown => None,
+        }
+    }
 }
 
 impl State<'_> {
-    fn rewrite_source(&mut self, to: Option<IpAddr>) {
+    pub(super) fn rewrite_source(&mut self, to: Option<IpAddr>) {
         match to {
             Some(ip) => (self.src, self.src_told) = (ip, Told::Yes),
             None => self.src_told = Told::No,
         }
         self.sport = None;
+        self.client_ports = super::matches::EPHEMERAL;
         self.connection.snat = Bound::Yes;
         self.connection.src_bound = Bound::Yes;
         self.masqueraded = Bound::Yes;
@@ -168,7 +185,7 @@ fn one_port(ports: Option<Ports>, kept: u16) -> Option<u16> {
 }
 
 /// Addresses of a range, each as likely as the others (nf_nat_core.c find_best_ips_proto spreads by hash).
-fn listed(addresses: Option<(IpAddr, IpAddr)>, kept: IpAddr) -> Option<Vec<IpAddr>> {
+pub(super) fn listed(addresses: Option<(IpAddr, IpAddr)>, kept: IpAddr) -> Option<Vec<IpAddr>> {
     let Some((first, last)) = addresses else {
         return Some(vec![kept]);
     };

@@ -4,11 +4,11 @@
 //! Where a rule may or may not match and it cannot be told, both ways are followed to their ends; if the ends are
 //! the same the rule does not matter, else the outcome is indeterminate and names the rule.
 
-use super::ends::{doubted, finish, same};
+use super::ends::{doubted, either_first, finish, same};
 use super::packet::{Dependency, Disposition, Entry, Outcome, Packet};
 use super::state::{Bits, Bound, Connection, Frame, Iface, Made, Original, State, Told, Trail};
-use crate::dataplane::hooks::{BaseBody, BaseChain, Hook};
-use crate::dataplane::plane::{Family, Plane, Rules};
+use crate::dataplane::hooks::{BaseBody, BaseChain, Hook, Hooks};
+use crate::dataplane::plane::{Family, Loaded, Plane, Rules};
 
 /// Rules that are looked at for one packet, at most; more is no real node.
 const STEPS: usize = 5_000_000;
@@ -19,11 +19,20 @@ const NESTED: usize = 10;
 #[must_use]
 pub fn walk<'snap>(plane: &Plane<'snap>, packet: &Packet) -> Vec<Outcome<'snap>> {
     let rules = plane.rules(Family::of(packet.to.ip()));
-    let mut walker = Walker { plane, rules, steps: 0, nested: 0 };
-    let entered = walker.enter(packet);
-    let mut outcomes = walker.run(entered);
+    let through = |hooks| {
+        let mut walker = Walker { plane, rules, hooks, steps: 0, nested: 0 };
+        let entered = walker.enter(packet);
+        walker.run(entered)
+    };
+    let mut outcomes = through(&rules.hooks);
+    if let Some(hooks) = &rules.other_order {
+        let dump = |loaded: Option<&Loaded<'snap>>| loaded.map_or("", |loaded| loaded.ruleset.dump);
+        let nft = if rules.rulesets.len() > 1 { dump(rules.rulesets.last()) } else { "nft-ruleset" };
+        let dumps = [dump(rules.rulesets.first()), nft];
+        outcomes = either_first(outcomes, through(hooks), dumps);
+    }
     if !rules.doubts.is_empty() {
-        outcomes = doubted(outcomes, &rules.doubts, "if the lines that are not here change nothing");
+        outcomes = doubted(outcomes, &rules.doubts, rules.condition());
     }
     let beside = beside(plane, packet, &outcomes);
     if !beside.is_empty() {
@@ -49,6 +58,7 @@ fn beside(plane: &Plane<'_>, packet: &Packet, outcomes: &[Outcome<'_>]) -> Vec<S
 pub(super) struct Walker<'a, 'snap> {
     pub(super) plane: &'a Plane<'snap>,
     rules: &'a Rules<'snap>,
+    hooks: &'a Hooks<'snap>,
     steps: usize,
     nested: usize,
 }
@@ -152,6 +162,7 @@ impl<'snap> Walker<'_, 'snap> {
             src_told: Told::Yes,
             dst: to,
             sport: packet.from_port,
+            client_ports: super::matches::EPHEMERAL,
             dport: packet.to.port(),
             original: Original { src: packet.from, dst: to, dport: packet.to.port() },
             mark: Bits::ZERO,
@@ -176,6 +187,7 @@ impl<'snap> Walker<'_, 'snap> {
             routed_for: (to, Bits::ZERO),
             masqueraded: Bound::No,
             gateway: None,
+            balanced: None,
         };
         match &packet.entry {
             Entry::Arrives(name) => {
@@ -184,6 +196,7 @@ impl<'snap> Walker<'_, 'snap> {
             }
             Entry::Local => {
                 state.made = Made::Here;
+                state.client_ports = self.plane.sysctls.client_ports().unwrap_or(super::matches::EPHEMERAL);
                 state.hook = Hook::Output;
                 self.send(state)
             }
@@ -195,41 +208,47 @@ impl<'snap> Walker<'_, 'snap> {
         if self.steps > STEPS {
             return Step::Ways(vec![state.undecided(Dependency::Fact("too many rules to follow".into()))]);
         }
-        let Some(base) = self.rules.hooks.at(state.hook).get(state.base).copied() else {
+        let Some(base) = self.hooks.at(state.hook).get(state.base).copied() else {
             return Step::Ways(self.end_of_hook(state));
         };
         if state.frames.is_empty() {
-            return Self::enter_base(state, &base);
+            return self.enter_base(state, &base);
         }
-        let (BaseBody::Iptables { ruleset, table, .. } | BaseBody::Presumed { ruleset, table, .. }) = base.body else {
-            state.frames.clear();
-            state.base += 1;
-            return state.goes();
-        };
-        let found =
-            self.rules.rulesets.get(ruleset).and_then(|loaded| Some((loaded, loaded.ruleset.tables.get(table)?)));
-        match found {
-            Some((loaded, table)) => self.in_chain(state, &base, loaded, table),
-            None => Step::Ways(vec![state.undecided(Dependency::Fact("a table is missing".into()))]),
+        match base.body {
+            BaseBody::Iptables { ruleset, table, .. } | BaseBody::Presumed { ruleset, table, .. } => {
+                let rules = self.rules;
+                let loaded = rules.rulesets.get(ruleset);
+                match loaded.and_then(|loaded| Some((loaded, loaded.ruleset.tables.get(table)?))) {
+                    Some((loaded, table)) => self.in_chain(state, &base, loaded, table),
+                    None => Step::Ways(vec![state.undecided(Dependency::Fact("a table is missing".into()))]),
+                }
+            }
+            BaseBody::Nft { table, chain, .. } => self.in_nft(state, &base, table, chain),
+            BaseBody::Unread(_) | BaseBody::Ipvs => {
+                state.leave_table();
+                state.goes()
+            }
         }
     }
 
-    fn enter_base(mut state: State<'snap>, base: &BaseChain<'snap>) -> Step<'snap> {
+    fn enter_base(&self, mut state: State<'snap>, base: &BaseChain<'snap>) -> Step<'snap> {
         let dst_side = matches!(state.hook, Hook::Prerouting | Hook::Output);
         let bound = if dst_side { state.connection.dst_bound } else { state.connection.src_bound };
-        if base.table == "nat" && (bound.holds() || state.connection.tracked == Told::No) {
+        if base.is_nat() && (bound.holds() || state.connection.tracked == Told::No) {
             state.base += 1;
             return state.goes();
         }
+        // Only what this chain changes is routed anew behind it (ipt_mangle_out, nf_route_table_hook).
+        state.routed_for = (state.dst, state.mark);
         match base.body {
-            BaseBody::Iptables { chain, .. } => {
-                state.frames.push(Frame { chain, next: 0 });
+            BaseBody::Iptables { chain, .. } | BaseBody::Nft { chain, .. } => {
+                state.frames.push(Frame { chain, next: 0, statement: 0 });
                 state.goes()
             }
             BaseBody::Presumed { chain, .. } => {
                 let here = Box::new(state.clone());
                 let mut entered = state.clone();
-                entered.frames.push(Frame { chain, next: 0 });
+                entered.frames.push(Frame { chain, next: 0, statement: 0 });
                 state.base += 1;
                 let hook = state.hook.chain();
                 Step::Undecided(
@@ -241,8 +260,9 @@ impl<'snap> Walker<'_, 'snap> {
                     ],
                 )
             }
-            BaseBody::Nft(at) => {
-                let why = format!("table {} (nftables) is not walked", base.table);
+            BaseBody::Ipvs => self.ipvs(state),
+            BaseBody::Unread(at) => {
+                let why = format!("when this chain of table {} runs cannot be read", base.table);
                 let unknown = state.undecided(Dependency::Rule(at, why));
                 state.base += 1;
                 state.share = 0.0;

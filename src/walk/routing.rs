@@ -8,7 +8,7 @@ use super::netfilter::{Walker, Way};
 use super::packet::{Dependency, Disposition, Reason};
 use super::state::{Bound, Iface, Made, State, Told};
 use crate::dataplane::hooks::Hook;
-use crate::dataplane::links::{Ingress, Lookup, RouteKey, RouteKind, Source};
+use crate::dataplane::links::{Ingress, Links, Lookup, RouteKey, RouteKind, Source};
 use crate::dataplane::plane::Family;
 use crate::dataplane::tri::Tri;
 
@@ -41,6 +41,9 @@ impl<'snap> Walker<'_, 'snap> {
                     state.hook = Hook::Prerouting;
                     (state.iif, state.oif) = (Iface::Known("lo"), Iface::None);
                     return vec![state.way()];
+                }
+                if let Some(to) = state.balanced.and_then(|balanced| balanced.carried_to) {
+                    (state.dst, state.dport) = (to.ip(), to.port());
                 }
                 let disposition = if state.rewritten() { Disposition::Delivered } else { Disposition::Untouched };
                 vec![Way::Ends(Box::new(finish(&state, disposition, None, Vec::new())))]
@@ -77,7 +80,9 @@ impl<'snap> Walker<'_, 'snap> {
         let lookup = self.plane.links.route(&Self::key(&state, ingress));
         match lookup.is_local() {
             Tri::Yes => {
-                state.routed(format!("{} is an address of this node", state.dst));
+                let by = self.plane.links.holders(state.dst).find(|name| *name == Links::IPVS);
+                let by = by.map_or_else(String::new, |name| format!(", on {name}"));
+                state.routed(format!("{} is an address of this node{by}", state.dst));
                 return input(state);
             }
             Tri::Unknown => {
@@ -156,7 +161,7 @@ impl<'snap> Walker<'_, 'snap> {
     }
 
     /// Takes the way that a lookup gives; the words of why there is none.
-    fn leave(state: &mut State<'snap>, lookup: &Lookup<'snap>) -> Option<String> {
+    pub(super) fn leave(state: &mut State<'snap>, lookup: &Lookup<'snap>) -> Option<String> {
         match lookup {
             Lookup::Found(route) => {
                 if route.kind.refuses() {
@@ -200,6 +205,6 @@ fn input(mut state: State<'_>) -> Vec<Way<'_>> {
     vec![state.way()]
 }
 
-fn unroutable<'snap>(state: &State<'snap>, reason: Reason<'snap>) -> Vec<Way<'snap>> {
+pub(super) fn unroutable<'snap>(state: &State<'snap>, reason: Reason<'snap>) -> Vec<Way<'snap>> {
     vec![Way::Ends(Box::new(finish(state, Disposition::Unroutable, Some(reason), Vec::new())))]
 }

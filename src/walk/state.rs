@@ -6,6 +6,8 @@ use std::rc::Rc;
 use super::packet::{Action, Hop, Protocol};
 use crate::dataplane::Loc;
 use crate::dataplane::hooks::Hook;
+use crate::dataplane::iptables::net::Ports;
+use crate::dataplane::ipvs::Method;
 use crate::dataplane::plane::Family;
 
 /// A packet on its way.
@@ -19,6 +21,8 @@ pub(super) struct State<'snap> {
     pub(super) dst: IpAddr,
     /// `None` is an ephemeral port.
     pub(super) sport: Option<u16>,
+    /// What an ephemeral port lies between.
+    pub(super) client_ports: Ports,
     pub(super) dport: u16,
     /// As it came.
     pub(super) original: Original,
@@ -45,6 +49,19 @@ pub(super) struct State<'snap> {
     pub(super) masqueraded: Bound,
     /// The next hop that routing chose.
     pub(super) gateway: Option<IpAddr>,
+    /// IPVS has sent it on: it takes it no more (`skb->ipvs_property`).
+    pub(super) balanced: Option<Balanced>,
+}
+
+/// What IPVS did to a packet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Balanced {
+    /// The virtual server's address, as the packet came.
+    pub(super) from: SocketAddr,
+    /// How it gets to its server.
+    pub(super) method: Method,
+    /// The server that it is sent to without a new destination.
+    pub(super) carried_to: Option<SocketAddr>,
 }
 
 /// Whether an address can be told.
@@ -164,6 +181,8 @@ pub(super) struct Frame {
     pub(super) chain: usize,
     /// Place of the next rule.
     pub(super) next: usize,
+    /// Place of the statement in it to go on with: nft's rules do several things one after the other.
+    pub(super) statement: usize,
 }
 
 /// Hops so far, shared between forks.

@@ -1,6 +1,9 @@
 //! The cluster that the end-to-end tests use, whichever KUBECONFIG leads to: asked for by SVC_TRACE_E2E=1, needed by
 //! SVC_TRACE_REQUIRE=cluster. Runs the built program; changes objects by the API.
+#![allow(dead_code, reason = "each test takes a part")]
 #![allow(clippy::unwrap_used, clippy::panic, clippy::disallowed_methods, reason = "tests")]
+
+pub(crate) mod faults;
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -141,6 +144,19 @@ impl Cluster {
         let api: Api<Job> = Api::all(self.client.clone());
         let ours = ListParams::default().labels("app.kubernetes.io/managed-by=kubectl-svc-trace");
         self.runtime.block_on(api.list(&ours)).unwrap().items.into_iter().filter_map(|job| job.metadata.name).collect()
+    }
+
+    /// Exit code and log of the first container of a pod with these labels, when it has ended.
+    pub(crate) fn ended(&self, namespace: &str, labels: &str) -> (Option<i32>, String) {
+        let api: Api<Pod> = Api::namespaced(self.client.clone(), namespace);
+        let pods = self.runtime.block_on(api.list(&ListParams::default().labels(labels))).unwrap().items;
+        let Some(pod) = pods.first() else { return (None, "no pod".into()) };
+        let status = pod.status.as_ref().and_then(|status| status.container_statuses.as_ref()?.first());
+        let exit = status.and_then(|one| Some(one.state.as_ref()?.terminated.as_ref()?.exit_code));
+        let whole = kube::api::LogParams::default();
+        let log = api.logs(pod.metadata.name.as_deref().unwrap(), &whole);
+        let said = self.runtime.block_on(log).unwrap_or_else(|error| format!("{error}; {status:?}"));
+        (exit, said)
     }
 
     /// Makes objects of YAML documents; they go when the guard does.

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use socket2::{Domain, Protocol as SockProtocol, SockAddr, Socket, Type};
 
 use crate::case::Proto;
+use crate::machine;
 
 /// Ports with a listener, TCP and UDP, in every namespace that serves.
 pub(crate) const SERVED: &[u16] = &[53, 80, 8080, 8081, 8443, 9000];
@@ -18,8 +19,9 @@ pub(crate) const SERVED: &[u16] = &[53, 80, 8080, 8081, 8443, 9000];
 /// Held by a shot with a source port of its own: two sockets on one port would take each other's answers.
 static PORT: Mutex<()> = Mutex::new(());
 
-/// How many shots of one batch are in the air together.
+/// How many shots of one batch are in the air together, and how many in an emulated machine.
 const PARALLEL: usize = 48;
+const PARALLEL_EMULATED: usize = 8;
 
 /// What an agent is told first.
 #[derive(Debug, Serialize, Deserialize)]
@@ -128,7 +130,8 @@ fn volley(shots: &[Shot]) -> Vec<Vec<Seen>> {
     let next = AtomicUsize::new(0);
     let seen: Vec<Mutex<Vec<Seen>>> = shots.iter().map(|_| Mutex::new(Vec::new())).collect();
     std::thread::scope(|scope| {
-        for _ in 0..PARALLEL.min(queue.len()) {
+        let parallel = if machine::is_here() { PARALLEL_EMULATED } else { PARALLEL };
+        for _ in 0..parallel.min(queue.len()) {
             scope.spawn(|| {
                 while let Some(&at) = queue.get(next.fetch_add(1, Ordering::Relaxed)) {
                     let one = fire(&shots[at]);

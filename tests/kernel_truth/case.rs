@@ -1,7 +1,8 @@
 //! A rule set and the packets to send at it: the type, and its reader. A file is named `NAME.rules` and has sections:
 //!
-//! `[on]` backends (`nft`, `legacy`); `[packets]` lines `PLACE PROTO DESTINATION [from=ADDRESS[:PORT]] [undecided] [spread]`;
-//! `[ipset]`, `[iptables]`, `[ip6tables]` restore text; `[sysctl]` `key=value`; `[ip]` arguments of `ip`, undone by `[ip undo]`.
+//! `[on]` backends (`nft`, `legacy`); `[packets]` lines `PLACE PROTO DESTINATION [from=ADDRESS[:PORT]] [undecided] [spread|turns]`;
+//! `[ipset]`, `[iptables]`, `[ip6tables]` restore text; `[nft]` what `nft -f` reads, loaded after these; `[sysctl]` `key=value`;
+//! `[ip]` arguments of `ip`, undone by `[ip undo]`. A set with `[nft]` alone runs once: no backend has a part in it.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -56,6 +57,8 @@ pub(crate) enum Shares {
     Seen,
     /// The kernel chooses by a hash of the client's address: one client always meets the same.
     ByHash,
+    /// The kernel goes round: no chance is in it.
+    InTurn,
 }
 
 /// Whether the walk must say which way a packet goes.
@@ -103,12 +106,53 @@ pub(crate) struct RuleSet {
     pub(crate) ipset: String,
     pub(crate) v4: String,
     pub(crate) v6: String,
+    pub(crate) nft: String,
+    pub(crate) ipvs: String,
     pub(crate) sysctl: Vec<(String, String)>,
     pub(crate) ip: Vec<String>,
     pub(crate) ip_undo: Vec<String>,
 }
 
+/// What the rules of a set are written in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Languages {
+    /// iptables, of either backend.
+    Iptables,
+    /// nftables' own.
+    Nft,
+    /// Some in either.
+    Both,
+}
+
+/// What a rule set counts as.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Kind {
+    /// What its rules are written in.
+    pub(crate) languages: Languages,
+    /// Whether a generator made it.
+    pub(crate) generated: bool,
+}
+
 impl RuleSet {
+    /// What it counts as.
+    pub(crate) fn kind(&self) -> Kind {
+        Kind { languages: self.languages(), generated: self.is_generated() }
+    }
+
+    /// What its rules are written in.
+    pub(crate) fn languages(&self) -> Languages {
+        match (self.nft.is_empty(), self.v4.is_empty() && self.v6.is_empty()) {
+            (true, _) => Languages::Iptables,
+            (false, true) => Languages::Nft,
+            (false, false) => Languages::Both,
+        }
+    }
+
+    /// Whether a generator made it.
+    pub(crate) fn is_generated(&self) -> bool {
+        self.name.contains("seed-")
+    }
+
     /// Reads a `.rules` file.
     ///
     /// # Panics
@@ -139,6 +183,7 @@ impl RuleSet {
                 "ipset" => append(&mut set.ipset),
                 "iptables" => append(&mut set.v4),
                 "ip6tables" => append(&mut set.v6),
+                "nft" => append(&mut set.nft),
                 "sysctl" => {
                     let (key, value) = line.split_once('=').expect("key=value");
                     set.sysctl.push((key.to_owned(), value.to_owned()));
@@ -149,7 +194,10 @@ impl RuleSet {
             }
         }
         if set.backends.is_empty() {
-            set.backends = vec![Backend::Nft, Backend::Legacy];
+            set.backends = match set.languages() {
+                Languages::Nft => vec![Backend::Nft],
+                Languages::Iptables | Languages::Both => vec![Backend::Nft, Backend::Legacy],
+            };
         }
         set
     }
@@ -202,6 +250,7 @@ impl Aim {
                 }
                 None if word == "undecided" => aim.decides = Decides::No,
                 None if word == "spread" => aim.shares = Shares::ByHash,
+                None if word == "turns" => aim.shares = Shares::InTurn,
                 None => return None,
             }
         }

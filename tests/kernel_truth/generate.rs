@@ -25,7 +25,7 @@ enum Site {
 }
 
 /// Splitmix64 (Steele, Lea, Flood: Fast splittable pseudorandom number generators, 2014).
-struct Dice(u64);
+pub(crate) struct Dice(pub(crate) u64);
 
 impl Dice {
     fn roll(&mut self) -> u64 {
@@ -36,16 +36,16 @@ impl Dice {
         z ^ (z >> 31)
     }
 
-    fn below(&mut self, n: usize) -> usize {
+    pub(crate) fn below(&mut self, n: usize) -> usize {
         usize::try_from(self.roll() % n as u64).unwrap()
     }
 
-    fn of<'a>(&mut self, list: &[&'a str]) -> &'a str {
+    pub(crate) fn of<'a>(&mut self, list: &[&'a str]) -> &'a str {
         list[self.below(list.len())]
     }
 
     /// True once in `n`.
-    fn once_in(&mut self, n: usize) -> bool {
+    pub(crate) fn once_in(&mut self, n: usize) -> bool {
         self.below(n) == 0
     }
 }
@@ -66,7 +66,7 @@ pub(crate) fn set(seed: u64) -> RuleSet {
     let dice = Dice(seed.wrapping_mul(0x2545_f491_4f6c_dd1d));
     let mut maker = Maker { dice, four: !seed.is_multiple_of(4), chances: 3, counted: false, unknown: false };
     let text = maker.text();
-    let mut packets = maker.packets();
+    let mut packets = packets(&mut maker.dice, maker.four);
     if maker.unknown {
         for aim in &mut packets {
             aim.decides = Decides::Maybe;
@@ -379,42 +379,43 @@ impl Maker {
         };
         (protocol, text)
     }
+}
 
-    fn packets(&mut self) -> Vec<Aim> {
-        let v4 = [
-            "pod tcp 10.96.0.10:80",
-            "pod udp 10.96.0.11:53",
-            "pod tcp 10.96.0.12:8080",
-            "pod udp 10.244.2.5:8080",
-            "client tcp 10.96.0.10:80",
-            "client udp 10.96.0.12:53",
-            "client tcp 192.168.50.11:8080",
-            "client udp 10.244.1.6:9000",
-            "node tcp 10.96.0.10:80",
-            "node udp 10.96.0.11:53",
-            "node tcp 10.244.1.6:8080",
-            "node udp 10.96.0.12:80",
-            "remote tcp 192.168.60.11:80",
-            "remote udp 10.244.1.5:53",
-            "pod tcp 192.168.50.11:80",
-            "client tcp 10.96.0.11:9000",
-        ];
-        let v6 = [
-            "pod udp [fd00:96::a]:80",
-            "pod tcp [fd00:96::b]:8080",
-            "client udp [fd00:96::a]:53",
-            "client tcp [fd00:96::c]:80",
-            "node udp [fd00:96::b]:80",
-            "node tcp [fd00:244:0:1::6]:8080",
-            "remote udp [fd00:244:0:1::5]:53",
-            "client udp [fd00:50::11]:80",
-        ];
-        let all: &[&str] = if self.four { &v4 } else { &v6 };
-        let first = self.dice.below(all.len());
-        let step = 2 * self.dice.below(all.len() / 2) + 1;
-        // An odd step through a power of two meets each once.
-        (0..6).map(|n| Aim::parse(all[(first + n * step) % all.len()]).expect("a packet")).collect()
-    }
+/// Packets that meet a generated rule set.
+pub(crate) fn packets(dice: &mut Dice, four: bool) -> Vec<Aim> {
+    let v4 = [
+        "pod tcp 10.96.0.10:80",
+        "pod udp 10.96.0.11:53",
+        "pod tcp 10.96.0.12:8080",
+        "pod udp 10.244.2.5:8080",
+        "client tcp 10.96.0.10:80",
+        "client udp 10.96.0.12:53",
+        "client tcp 192.168.50.11:8080",
+        "client udp 10.244.1.6:9000",
+        "node tcp 10.96.0.10:80",
+        "node udp 10.96.0.11:53",
+        "node tcp 10.244.1.6:8080",
+        "node udp 10.96.0.12:80",
+        "remote tcp 192.168.60.11:80",
+        "remote udp 10.244.1.5:53",
+        "pod tcp 192.168.50.11:80",
+        "client tcp 10.96.0.11:9000",
+    ];
+    let v6 = [
+        "pod udp [fd00:96::a]:80",
+        "pod tcp [fd00:96::b]:8080",
+        "client udp [fd00:96::a]:53",
+        "client tcp [fd00:96::c]:80",
+        "node udp [fd00:96::b]:80",
+        "node tcp [fd00:244:0:1::6]:8080",
+        "remote udp [fd00:244:0:1::5]:53",
+        "client udp [fd00:50::11]:80",
+    ];
+    let all: &[&str] = if four { &v4 } else { &v6 };
+    let first = dice.below(all.len());
+    let step = 2 * dice.below(all.len() / 2) + 1;
+    // An odd step through a power of two meets each once.
+    (0..6).map(|n| Aim::parse(all[(first + n * step) % all.len()]).expect("a packet")).collect()
 }
 
 /// Whether the rule has this option already: `-s` twice, or a module twice, is another rule than it looks.

@@ -3,6 +3,7 @@
 //! seen at once, and so is what it meets otherwise.
 
 mod header;
+mod native;
 mod state;
 
 use std::fmt::Write;
@@ -38,9 +39,9 @@ struct Row {
 const ROW: Row =
     Row { name: "", stage: Stage::Nat, packet: "pod tcp 4", ipset: "", raw: "", mangle: "", holds: &[], fails: &[] };
 
-/// One rule set a row.
+/// One rule set a row, of either language.
 pub(crate) fn sets() -> Vec<RuleSet> {
-    header::ROWS.iter().chain(state::ROWS).map(set).collect()
+    header::ROWS.iter().chain(state::ROWS).map(set).chain(native::sets()).collect()
 }
 
 fn set(row: &Row) -> RuleSet {

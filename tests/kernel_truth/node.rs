@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use svc_trace::collect::snapshot::{Completeness, Dump, NodeDumps};
 
 use crate::case::{Backend, RuleSet};
+use crate::machine;
 use crate::topology::{World, feed, run};
 
 /// Nothing, and every policy ACCEPT: the legacy tables keep a policy that is not named.
@@ -33,6 +34,12 @@ pub(crate) fn load(world: &World, set: &RuleSet, backend: Backend) {
             feed(&mut restore, rules);
         }
     }
+    if !set.nft.is_empty() {
+        feed(world.on_node("nft").args(["-f", "-"]), &set.nft);
+    }
+    if !set.ipvs.is_empty() {
+        feed(world.on_node("ipvsadm").arg("-R"), &set.ipvs);
+    }
 }
 
 /// Takes a rule set away again. `was` are the settings to put back.
@@ -45,8 +52,11 @@ pub(crate) fn clear(world: &World, set: &RuleSet, backend: Backend, was: &[(Stri
             Backend::Nft => {}
         }
     }
-    if backend == Backend::Nft {
+    if backend == Backend::Nft || !set.nft.is_empty() {
         run(world.on_node("nft").args(["flush", "ruleset"]));
+    }
+    if !set.ipvs.is_empty() {
+        run(world.on_node("ipvsadm").arg("-C"));
     }
     if !set.ipset.is_empty() {
         destroy_sets(world);
@@ -89,17 +99,23 @@ pub(crate) fn collect(world: &World, backend: Backend) -> NodeDumps {
     let save = |family: &str| format!("{family}-{}-save", backend.as_str());
     let (v4, v6) = (save("iptables"), save("ip6tables"));
     let sysctls = "net.ipv4.ip_forward net.ipv6.conf.all.forwarding net.ipv4.conf.all.route_localnet \
-         net.ipv4.conf.all.rp_filter net.ipv4.conf.default.rp_filter net.bridge.bridge-nf-call-iptables";
-    let commands: [(&str, &str, Vec<&str>); 8] = [
+         net.ipv4.conf.all.rp_filter net.ipv4.conf.default.rp_filter net.bridge.bridge-nf-call-iptables \
+         net.ipv4.vs.conntrack net.ipv4.vs.expire_quiescent_template net.ipv4.vs.sloppy_tcp net.ipv4.vs.conn_reuse_mode";
+    let mut commands: Vec<(&str, &str, Vec<&str>)> = vec![
         ("iptables-save", &v4, vec!["-c"]),
         ("ip6tables-save", &v6, vec!["-c"]),
         ("ipset-save", "ipset", vec!["save"]),
+        ("nft-ruleset", "nft", vec!["list", "ruleset"]),
         ("ip-addr", "ip", vec!["-j", "addr"]),
         ("ip-route", "ip", vec!["-j", "route", "show", "table", "all"]),
         ("ip-route6", "ip", vec!["-6", "-j", "route", "show", "table", "all"]),
         ("ip-rule", "ip", vec!["-j", "rule"]),
+        ("ip-rule6", "ip", vec!["-6", "-j", "rule"]),
         ("sysctl", "sysctl", std::iter::once("--ignore").chain(sysctls.split_whitespace()).collect()),
     ];
+    if machine::is_here() {
+        commands.push(("ipvsadm-save", "ipvsadm", vec!["-Sn"]));
+    }
     for (name, program, arguments) in commands {
         let text = run(world.on_node(program).args(&arguments));
         let argv = std::iter::once(program).chain(arguments).map(str::to_owned).collect();
@@ -110,7 +126,7 @@ pub(crate) fn collect(world: &World, backend: Backend) -> NodeDumps {
 }
 
 fn ip(world: &World, lines: &[String]) {
-    for line in lines {
-        run(world.on_node("ip").args(line.split_whitespace()));
+    if !lines.is_empty() {
+        feed(world.on_node("ip").args(["-batch", "-"]), &format!("{}\n", lines.join("\n")));
     }
 }

@@ -10,8 +10,10 @@ use svc_trace::walk::packet::Outcome;
 use svc_trace::walk::walk;
 
 use crate::agent::{Seen, Shot};
-use crate::case::{Aim, Backend, RuleSet};
+use crate::case::{Aim, Backend, Kind, RuleSet};
 use crate::compare::{branches, compare, packet};
+use crate::listing;
+use crate::machine;
 use crate::node;
 use crate::topology::{NODE, World, addresses};
 
@@ -20,12 +22,16 @@ const MANY: usize = 120;
 /// Milliseconds that a try waits; below the second after which TCP sends its first packet again.
 const WAIT: u64 = 500;
 const PATIENT: u64 = 950;
+/// The same where all is emulated. IPVS remembers what it chose, also for a packet that is sent again.
+const MANY_EMULATED: usize = 60;
+const WAIT_EMULATED: u64 = 2500;
+const PATIENT_EMULATED: u64 = 6000;
 
 /// A rule set and a packet, and what came of them.
 #[derive(Debug)]
 pub(crate) struct Pair {
-    /// Name of the rule set.
-    pub(crate) set: String,
+    /// What the rule set counts as.
+    pub(crate) kind: Kind,
     /// What is wrong.
     pub(crate) wrong: Option<String>,
     /// Everything that is needed to look into it.
@@ -33,10 +39,14 @@ pub(crate) struct Pair {
 }
 
 impl Pair {
+    fn new(set: &RuleSet, wrong: Option<String>, report: String) -> Self {
+        Self { kind: set.kind(), wrong, report }
+    }
+
     /// A rule set that could not be run.
     pub(crate) fn broken(set: &RuleSet, backend: Backend) -> Self {
         let report = format!("=== {} ({}): could not be run, see above", set.name, backend.as_str());
-        Self { set: set.name.clone(), wrong: Some("could not be run".to_owned()), report }
+        Self::new(set, Some("could not be run".to_owned()), report)
     }
 }
 
@@ -45,17 +55,25 @@ pub(crate) fn shoot(world: &mut World, set: &RuleSet, backend: Backend) -> Vec<P
     let was = node::settings(world, set);
     node::load(world, set, backend);
     let dumps = node::collect(world, backend);
+    let listed = listing::differs(world, set, backend, &dumps);
     let all: Vec<&Aim> = set.packets.iter().collect();
-    let mut pairs = fire(world, set, backend, &dumps, &all, WAIT);
+    let (wait, patient) = if machine::is_here() { (WAIT_EMULATED, PATIENT_EMULATED) } else { (WAIT, PATIENT) };
+    let mut pairs = fire(world, set, backend, &dumps, &all, wait);
     let again: Vec<usize> = (0..pairs.len()).filter(|at| pairs[*at].wrong.is_some()).collect();
     if !again.is_empty() {
         let aims: Vec<&Aim> = again.iter().map(|at| &set.packets[*at]).collect();
-        let second = fire(world, set, backend, &dumps, &aims, PATIENT);
+        let second = fire(world, set, backend, &dumps, &aims, patient);
         for (at, pair) in again.into_iter().zip(second) {
             pairs[at] = pair;
         }
     }
     node::clear(world, set, backend, &was);
+    for (pair, differs) in pairs.iter_mut().zip(listed) {
+        if let (None, Some(why)) = (&pair.wrong, differs) {
+            pair.report = format!("=== {} ({}): the listing says otherwise: {why}", set.name, backend.as_str());
+            pair.wrong = Some(why);
+        }
+    }
     pairs
 }
 
@@ -77,7 +95,7 @@ fn fire(
             let tries = if aim.from_port.is_some() {
                 1
             } else if branches(outcomes) {
-                MANY
+                if machine::is_here() { MANY_EMULATED } else { MANY }
             } else {
                 3
             };
@@ -92,7 +110,7 @@ fn fire(
         .map(|((aim, outcomes), seen)| {
             let wrong = compare(aim, &outcomes, &seen).err();
             let report = wrong.as_ref().map(|wrong| report(set, backend, dumps, aim, &outcomes, &seen, wrong));
-            Pair { set: set.name.clone(), wrong, report: report.unwrap_or_default() }
+            Pair::new(set, wrong, report.unwrap_or_default())
         })
         .collect()
 }
@@ -130,8 +148,8 @@ fn report(
             let _ = writeln!(text, "        {} {} {}: {:?}   {at}", hop.hook, hop.table, hop.chain, hop.action);
         }
     }
-    if set.name.starts_with("seed-") {
-        for name in ["iptables-save", "ip6tables-save"] {
+    if set.is_generated() {
+        for name in ["iptables-save", "ip6tables-save", "nft-ruleset"] {
             text.push_str(dumps.dumps.get(name).map_or("", |dump| &dump.text));
         }
     }

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use crate::agent::{Orders, Seen, Shot};
 use crate::case::{Place, Proto};
+use crate::machine;
 
 /// Name of every namespace made here begins so, then the process id.
 const PREFIX: &str = "svctrace-";
@@ -76,7 +77,27 @@ impl World {
             world.agents.push(agent);
         }
         world.settle();
+        world.keep_neighbours();
         world
+    }
+
+    /// Whoever was found stays found: what a rule set does to a packet is asked here, not whether a busy machine answers
+    /// ARP in time.
+    fn keep_neighbours(&self) {
+        for name in &self.made {
+            let listed = Command::new("ip").args(["-n", name, "neigh", "show"]).output().expect("ip runs");
+            let listed = String::from_utf8(listed.stdout).unwrap();
+            let kept: String = listed
+                .lines()
+                .filter_map(|line| line.split_once(" lladdr "))
+                .map(|(to, rest)| {
+                    let mac = rest.split(' ').next().unwrap_or_default();
+                    format!("neigh replace {to} lladdr {mac} nud permanent\n")
+                })
+                .collect();
+            assert!(!kept.is_empty(), "{name} knows no neighbour");
+            batch(Some(name), &kept);
+        }
     }
 
     /// Neighbours are found and links are up once everybody hears from everybody.
@@ -91,7 +112,8 @@ impl World {
                 (place, Shot { proto: Proto::Udp, from: None, from_port: None, to, tries: 1, wait_ms: 300 })
             })
             .collect();
-        let deadline = Instant::now() + Duration::from_secs(15);
+        // An emulated machine is slow.
+        let deadline = Instant::now() + Duration::from_secs(if machine::is_here() { 90 } else { 15 });
         while self.fire(&shots).into_iter().flatten().any(|seen| !matches!(seen, Seen::Answer(..))) {
             assert!(Instant::now() < deadline, "the namespaces do not reach each other");
         }

@@ -28,12 +28,14 @@ pub(crate) fn short(report: &Report) -> String {
     out
 }
 
-/// A document without the hops.
+/// A document without the hops, and without what each DNS server was asked.
 pub(crate) fn without_hops(document: &str) -> String {
     let mut value: Value = serde_json::from_str(document).unwrap();
-    for outcome in
-        value["traces"].as_array_mut().unwrap().iter_mut().flat_map(|trace| trace["outcomes"].as_array_mut().unwrap())
-    {
+    if let Some(dns) = value.get_mut("dns").and_then(Value::as_object_mut) {
+        dns.remove("places");
+    }
+    let traces = value.get_mut("traces").and_then(Value::as_array_mut).into_iter().flatten();
+    for outcome in traces.flat_map(|trace| trace["outcomes"].as_array_mut().unwrap()) {
         outcome.as_object_mut().unwrap().remove("hops");
     }
     let mut out = String::new();

@@ -22,7 +22,7 @@ pub(super) fn text(bytes: &[u8]) -> Result<Cow<'_, str>, String> {
     let text = match bytes {
         [0xff, 0xfe, rest @ ..] => Cow::Owned(utf16(rest, u16::from_le_bytes)),
         [0xfe, 0xff, rest @ ..] => Cow::Owned(utf16(rest, u16::from_be_bytes)),
-        [0xef, 0xbb, 0xbf, rest @ ..] => String::from_utf8_lossy(rest),
+        [0xef, 0xbb, 0xbf, rest @ ..] => utf8(rest),
         // PowerShell's `>` writes UTF-16, and not every tool keeps the mark before it
         [b'#' | b'*' | b'-' | b':' | b'[' | b' ' | b'\r' | b'\n', 0, ..] => {
             Cow::Owned(utf16(bytes, u16::from_le_bytes))
@@ -30,8 +30,11 @@ pub(super) fn text(bytes: &[u8]) -> Result<Cow<'_, str>, String> {
         [0, b'#' | b'*' | b'-' | b':' | b'[' | b' ' | b'\r' | b'\n', ..] => {
             Cow::Owned(utf16(bytes, u16::from_be_bytes))
         }
-        _ => String::from_utf8_lossy(bytes),
+        _ => utf8(bytes),
     };
+    if is_plain(text.as_bytes()) {
+        return Ok(text);
+    }
     let odd = text
         .chars()
         .filter(|c| *c == char::REPLACEMENT_CHARACTER || (c.is_control() && !"\n\r\t\x1b".contains(*c)))
@@ -40,6 +43,27 @@ pub(super) fn text(bytes: &[u8]) -> Result<Cow<'_, str>, String> {
         return Err("it is not text".to_owned());
     }
     Ok(if text.contains('\x1b') { Cow::Owned(without_escapes(&text)) } else { text })
+}
+
+/// What is UTF-8, as nearly every text, needs no second look.
+fn utf8(bytes: &[u8]) -> Cow<'_, str> {
+    std::str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes), Cow::Borrowed)
+}
+
+/// Whether there is nothing but letters, blanks and line ends: eight bytes at a time, as this looks at every byte of
+/// large dumps.
+fn is_plain(bytes: &[u8]) -> bool {
+    const EACH: u64 = 0x0101_0101_0101_0101;
+    const HIGH: u64 = 0x80 * EACH;
+    let (eights, rest) = bytes.as_chunks::<8>();
+    let fine = |byte: &u8| matches!(byte, b' '..=b'~' | b'\n' | b'\r' | b'\t');
+    let all_fine = |eight: &[u8; 8]| {
+        let word = u64::from_le_bytes(*eight);
+        // a byte below a blank borrows from its high bit, one above `~` has it or gets it
+        let odd = (word.wrapping_sub(0x20 * EACH) | word.wrapping_add(EACH) | word) & HIGH;
+        odd == 0 || eight.iter().all(fine)
+    };
+    eights.iter().all(all_fine) && rest.iter().all(fine)
 }
 
 fn utf16(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> String {

@@ -2,7 +2,8 @@
 
 use super::Pasted;
 use super::decode::MAX_LINE;
-use super::lines::{Line, line};
+use super::lines::{Line, line, split};
+use super::listing;
 use super::sorter::Sorter;
 use crate::collect::complete::prove;
 use crate::collect::snapshot::Dump;
@@ -23,28 +24,49 @@ pub(super) enum Refusal {
 
 /// The dumps in `text`.
 pub(super) fn dumps(text: &str) -> Result<Vec<Pasted>, Refusal> {
-    if let Some(whole) = json(text).or_else(|| ruleset(text)).or_else(|| other(text)) {
+    let first = first_said(text);
+    if let Some(whole) = json(text, first).or_else(|| ruleset(text)).or_else(|| other(text, first)) {
         return whole.map(|pasted| vec![pasted]);
     }
-    if let Some((number, line)) = text.lines().enumerate().find(|(_, line)| line.len() > MAX_LINE) {
-        return Err(Refusal::Unknown(format!(
-            "line {} has {} bytes, and no tool prints such a line",
-            number + 1,
-            line.len()
-        )));
-    }
     let mut sorter = Sorter::default();
-    for (number, text) in text.lines().enumerate() {
-        sorter.take(number, line(text));
+    let (mut count, mut has_listing) = (0, false);
+    for text in split(text) {
+        if text.len() > MAX_LINE {
+            return Err(Refusal::Unknown(format!(
+                "line {} has {} bytes, and no tool prints such a line",
+                count + 1,
+                text.len()
+            )));
+        }
+        let line = line(text);
+        has_listing |= listing::may_begin(line);
+        sorter.take(count, line);
+        count += 1;
     }
-    let found = sorter.finish(text.lines().count());
-    if found.is_empty() { Err(nothing_in(text)) } else { Ok(found) }
+    let listed = has_listing.then(|| listing::as_rules(text)).flatten();
+    if let Some(listed) = &listed {
+        sorter = Sorter::default();
+        split(listed).enumerate().for_each(|(number, text)| sorter.take(number, line(text)));
+    }
+    let mut found = sorter.finish(count);
+    if listed.is_some() {
+        for pasted in found.iter_mut().filter(|pasted| pasted.name.ends_with("tables-save")) {
+            pasted.dump.argv = listing::COMMAND.map(ToOwned::to_owned).to_vec();
+        }
+    }
+    if found.is_empty() { Err(nothing_in(listed.as_deref().unwrap_or(text))) } else { Ok(found) }
+}
+
+/// The first line that says something of its own: neither blank nor a command.
+fn first_said(text: &str) -> &str {
+    let says = |text: &&str| !text.trim().is_empty() && !is_around(text);
+    split(text).find(says).unwrap_or_default().trim_start()
 }
 
 fn nothing_in(text: &str) -> Refusal {
-    if text.lines().any(|text| matches!(line(text), Line::Listing(_))) {
+    if text.lines().any(listing::is_rule) {
         return Refusal::NotRead {
-            what: "a listing of `iptables -L`",
+            what: "rules of `iptables -L` without the chain that they are of",
             instead: "ssh NODE iptables-save | kubectl svc-trace TARGET --node-dump -",
         };
     }
@@ -53,11 +75,11 @@ fn nothing_in(text: &str) -> Refusal {
 }
 
 /// JSON that `ip -j` prints.
-fn json(text: &str) -> Option<Result<Pasted, Refusal>> {
-    let body = without_commands(text);
-    if !body.trim_start().starts_with(['[', '{']) {
+fn json(text: &str, first: &str) -> Option<Result<Pasted, Refusal>> {
+    if !first.starts_with(['[', '{']) {
         return None;
     }
+    let body = without_commands(text);
     let value: serde_json::Value = match serde_json::from_str(&body) {
         Ok(value) => value,
         // rules with counters begin with `[` too
@@ -98,12 +120,14 @@ fn json(text: &str) -> Option<Result<Pasted, Refusal>> {
 
 /// `nft list ruleset`: `table ip kube-proxy {`
 fn ruleset(text: &str) -> Option<Result<Pasted, Refusal>> {
-    let opens = |line: &str| {
-        let mut words = line.split_ascii_whitespace();
-        words.next() == Some("table") && words.next().is_some() && line.trim_end().ends_with('{')
+    let opens = |at: usize| {
+        let (before, rest) = text.split_at_checked(at).unwrap_or_default();
+        let begins = before.rsplit('\n').next().is_some_and(|before| before.trim_ascii().is_empty());
+        let mut words = split(rest).next().unwrap_or_default().split_ascii_whitespace();
+        begins && words.next() == Some("table") && words.next().is_some() && words.last() == Some("{")
     };
-    text.lines().any(opens).then(|| {
-        let text = without_commands(text);
+    memchr::memmem::find_iter(text.as_bytes(), "table").any(opens).then(|| {
+        let text = tables(text);
         Ok(Pasted {
             name: "nft-ruleset",
             dump: Dump { complete: prove("nft-ruleset", &text), text, ..Dump::default() },
@@ -112,19 +136,15 @@ fn ruleset(text: &str) -> Option<Result<Pasted, Refusal>> {
 }
 
 /// Formats that are known by how a line of theirs begins.
-fn other(text: &str) -> Option<Result<Pasted, Refusal>> {
-    const BEGIN: [(&str, &str); 8] = [
+fn other(text: &str, first: &str) -> Option<Result<Pasted, Refusal>> {
+    const BEGIN: [(&str, &str); 6] = [
         ("net.ipv4.", "sysctl"),
         ("net.ipv6.", "sysctl"),
         ("net.netfilter.", "sysctl"),
         ("net.bridge.", "sysctl"),
-        ("Name: KUBE-", "ipset-list"),
         ("tcp      6 ", "conntrack"),
         ("udp      17 ", "conntrack"),
-        ("IP Virtual Server version", "ipvsadm-list"),
     ];
-    let body = without_commands(text);
-    let first = body.lines().find(|line| !line.trim().is_empty()).unwrap_or_default().trim_start();
     let interface = first
         .split_once(": ")
         .is_some_and(|(number, rest)| number.bytes().all(|b| b.is_ascii_digit()) && rest.contains(": <"));
@@ -134,25 +154,47 @@ fn other(text: &str) -> Option<Result<Pasted, Refusal>> {
             instead: "ip -j addr, or ip -j route show table all",
         }));
     }
-    let (_, mut name) = *BEGIN.iter().find(|(begin, _)| first.starts_with(begin))?;
-    if name == "ipvsadm-list"
-        && body.lines().any(|line| line.starts_with("TCP  ") && line.get(5..13).is_some_and(is_hex))
-    {
-        name = "proc-net-ip_vs"; // the kernel's file has the same head and hexadecimal addresses
-    }
+    let (_, name) = *BEGIN.iter().find(|(begin, _)| first.starts_with(begin))?;
+    let body = without_commands(text);
     Some(Ok(Pasted { name, dump: Dump { complete: prove(name, &body), text: body, ..Dump::default() } }))
 }
 
-fn is_hex(text: &str) -> bool {
-    text.bytes().all(|b| b.is_ascii_hexdigit())
+/// The same, but inside of tables: there `ip daddr 10.96.0.1 …` is a rule, and no command.
+fn tables(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() + 1);
+    let mut depth = 0_usize;
+    for text in split(text) {
+        let opens = text.starts_with("table ") && text.trim_end().ends_with('{');
+        if opens {
+            depth = 0;
+        }
+        if depth > 0 || opens || !is_around(text) {
+            out.push_str(text);
+        }
+        out.push('\n');
+        let mut quoted = false;
+        for byte in text.bytes() {
+            match byte {
+                b'"' => quoted = !quoted,
+                b'{' if !quoted => depth += 1,
+                b'}' if !quoted => depth = depth.saturating_sub(1),
+                _ => {}
+            }
+        }
+    }
+    out
+}
+
+/// Whether a line is around what a tool printed: a prompt, a command, a fence.
+fn is_around(text: &str) -> bool {
+    text.starts_with("```") || text.len() < 4096 && matches!(line(text), Line::Command(_))
 }
 
 /// The text with prompts and commands blank, and without CR.
 fn without_commands(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 1);
-    for text in text.lines() {
-        let short = text.len() < 4096;
-        if !(short && matches!(line(text), Line::Command(_)) || text.starts_with("```")) {
+    for text in split(text) {
+        if !is_around(text) {
             out.push_str(text);
         }
         out.push('\n');

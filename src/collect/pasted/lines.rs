@@ -19,20 +19,43 @@ pub(super) enum Line<'t> {
     Set(&'t str),
     /// `-A -t 10.96.0.1:443 -s rr`, `-a -t 10.96.0.1:443 -r 192.168.50.11:6443 -m -w 1`
     Virtual(&'t str),
-    /// A line of a listing for people: `Chain PREROUTING (policy ACCEPT)`.
-    Listing(&'t str),
+    /// A line of `ipvsadm -L` or `/proc/net/ip_vs`: `TCP  10.96.0.1:443 rr`, `-> 192.168.50.11:6443 Masq 1 0 0`, a heading.
+    Listed(&'t str),
+    /// The first line of a set as `ipset list` prints it: `Name: KUBE-CLUSTER-IP`.
+    SetName(&'t str),
+    /// An entry of a set without its set: `10.96.0.1,tcp:443`.
+    Member(&'t str),
+    /// The heading of a listing for people, whose rules are none: `target     prot opt source               destination`
+    Heading,
     /// Anything else.
     Other(&'t str),
 }
 
+/// The lines of a text without their ends, at the speed of memory.
+pub(super) fn split(text: &str) -> impl Iterator<Item = &str> {
+    let mut at = 0;
+    let open = !text.is_empty() && !text.ends_with('\n');
+    memchr::memchr_iter(b'\n', text.as_bytes()).chain(open.then_some(text.len())).filter_map(move |end| {
+        let line = text.get(at..end)?;
+        at = end + 1;
+        Some(if line.as_bytes().last() == Some(&b'\r') { line.get(..line.len() - 1).unwrap_or(line) } else { line })
+    })
+}
+
 /// Tells what a line is.
 pub(super) fn line(text: &str) -> Line<'_> {
+    if let Some(common) = common(text) {
+        return common;
+    }
     let text = text.trim_matches(|c: char| c.is_whitespace() || c == '\u{feff}');
-    if text.is_empty() || is_omission(text) {
+    if text.is_empty() {
         return Line::Blank;
     }
     if let Some(known) = tool_line(text) {
         return known;
+    }
+    if is_omission(text) {
+        return Line::Blank;
     }
     if let Some(comment) = comment(text) {
         return comment;
@@ -40,10 +63,23 @@ pub(super) fn line(text: &str) -> Line<'_> {
     if let Some(command) = command(text) {
         return Line::Command(command);
     }
-    if is_listing(text) {
-        return Line::Listing(text);
+    if super::listing::is_heading(text) {
+        return Line::Heading;
     }
     stripped(text).and_then(tool_line).unwrap_or(Line::Other(text))
+}
+
+/// What the lines of large dumps are, told by how they begin: nothing else is said by the rest of [`line`].
+fn common(text: &str) -> Option<Line<'_>> {
+    if !text.as_bytes().last().is_some_and(u8::is_ascii) {
+        return None;
+    }
+    if let Some(service) = text.strip_prefix("-a -").or_else(|| text.strip_prefix("-A -")) {
+        return matches!(service.as_bytes(), [b't' | b'u', b' ', ..]).then(|| Line::Virtual(text.trim_ascii_end()));
+    }
+    let entry = text.strip_prefix("add ")?.trim_ascii_end().as_bytes();
+    let two_words = !entry.first()?.is_ascii_whitespace() && memchr::memchr(b' ', entry).is_some();
+    two_words.then(|| Line::Set(text.trim_ascii_end()))
 }
 
 fn tool_line(text: &str) -> Option<Line<'_>> {
@@ -55,12 +91,56 @@ fn tool_line(text: &str) -> Option<Line<'_>> {
         "-A" | "-P" | "-N" if second.is_some_and(|chain| !chain.starts_with('-')) => Line::Rule(text),
         "create" | "add" if second.is_some() && words.next().is_some() => Line::Set(text),
         "COMMIT" if second.is_none() => Line::Commit,
+        "->" | "TCP" | "UDP" | "SCTP" | "FWM" | "IP" | "Prot" if is_listed(text) => Line::Listed(text),
+        "Name:" if is_set_name(text) => Line::SetName(text),
+        _ if is_member(first) && second.is_none_or(|word| MEMBER_WORDS.contains(&word)) => Line::Member(text),
         _ if second.is_none() => {
             Line::Table(first.strip_prefix('*').filter(|name| name.bytes().all(|b| b.is_ascii_lowercase()))?)
         }
         _ if text.starts_with(':') && first.len() > 1 => Line::Rule(text),
         _ => return None,
     })
+}
+
+/// Words that may follow an entry of a set.
+const MEMBER_WORDS: [&str; 5] = ["timeout", "packets", "bytes", "comment", "nomatch"];
+
+/// Lines of `ipvsadm -L` (ipvsadm 1.31, print_service_entry): the protocol has five columns.
+fn is_listed(text: &str) -> bool {
+    const HEADS: [&str; 3] = ["IP Virtual Server version ", "Prot LocalAddress:Port", "-> RemoteAddress:Port"];
+    let address = |word: &str| word.contains(':') && word.len() > 1;
+    if let Some(server) = text.strip_prefix("-> ") {
+        return server.split_ascii_whitespace().next().is_some_and(address);
+    }
+    let service = |text: &str| {
+        let mut words = text.split_ascii_whitespace();
+        words.next().is_some_and(address) && words.next().is_some()
+    };
+    let mark = |text: &str| text.bytes().next().is_some_and(|b| b.is_ascii_hexdigit());
+    ["TCP  ", "UDP  ", "SCTP "].iter().any(|name| text.strip_prefix(name).is_some_and(service))
+        || text.strip_prefix("FWM  ").is_some_and(mark)
+        || HEADS.iter().any(|head| text.starts_with(head))
+}
+
+/// `Name: KUBE-CLUSTER-IP`; what `kubectl describe` prints has more blanks.
+fn is_set_name(text: &str) -> bool {
+    text.strip_prefix("Name: ").is_some_and(|name| !name.is_empty() && !name.contains(' '))
+}
+
+/// `10.96.0.1,tcp:443`, `10.244.1.5,tcp:8080,10.244.1.5`
+fn is_member(word: &str) -> bool {
+    let mut parts = word.split(',');
+    let address = |part: &str| part.parse::<std::net::IpAddr>().is_ok() || part.parse::<ipnet::IpNet>().is_ok();
+    let port = |part: &str| {
+        part.split_once(':').is_some_and(|(protocol, port)| {
+            matches!(protocol, "tcp" | "udp" | "sctp") && port.bytes().all(|b| b.is_ascii_digit())
+        })
+    };
+    word.contains(',')
+        && parts.next().is_some_and(address)
+        && parts.next().is_some_and(port)
+        && parts.next().is_none_or(address)
+        && parts.next().is_none()
 }
 
 fn is_service(word: &str) -> bool {
@@ -128,11 +208,6 @@ fn names_a_tool(text: &str) -> bool {
                 || text.starts_with("ip ")))
 }
 
-fn is_listing(text: &str) -> bool {
-    (text.starts_with("Chain ") && (text.ends_with("references)") || text.contains("(policy ")))
-        || (text.contains("target") && text.contains("prot opt") && text.contains("source"))
-}
-
 /// Takes off what an editor, a list or grep put before the line: `  1. `, `214:`, `12) `, `> `, `dump.txt:12:`.
 fn stripped(text: &str) -> Option<&str> {
     let quoted = text.strip_prefix('>').or_else(|| text.strip_prefix('|')).map(str::trim_start);
@@ -185,11 +260,7 @@ mod tests {
             "# Warning: iptables-legacy tables present, use iptables-legacy-save to see them",
             Line::Comment("# Warning: iptables-legacy tables present, use iptables-legacy-save to see them"),
         );
-        case("Chain PREROUTING (policy ACCEPT)", Line::Listing("Chain PREROUTING (policy ACCEPT)"));
-        case(
-            "target     prot opt source               destination",
-            Line::Listing("target     prot opt source               destination"),
-        );
+        case("target     prot opt source               destination", Line::Heading);
         case("add more detail", Line::Set("add more detail"));
         case("hello", Line::Other("hello"));
     }

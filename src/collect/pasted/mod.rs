@@ -3,7 +3,9 @@
 
 mod decode;
 mod form;
+mod ipvs;
 mod lines;
+pub mod listing;
 mod sorter;
 
 use std::collections::BTreeMap;

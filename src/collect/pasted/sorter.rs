@@ -4,6 +4,7 @@
 use rustc_hash::FxHashSet;
 
 use super::Pasted;
+use super::ipvs::Ipvs;
 use super::lines::Line;
 use crate::collect::complete::prove;
 use crate::collect::snapshot::{Completeness, Dump};
@@ -14,8 +15,7 @@ pub(super) struct Sorter<'t> {
     ipv4: Rules<'t>,
     ipv6: Rules<'t>,
     unsaid: Rules<'t>,
-    sets: Vec<(usize, &'t str)>,
-    virtuals: Vec<(usize, &'t str)>,
+    ipvs: Ipvs<'t>,
     family: Family,
 }
 
@@ -39,9 +39,21 @@ struct Rules<'t> {
     place: Place,
     has_filter: bool,
     version: Option<&'t str>,
-    /// Rules of this command's output, and of those before it.
-    seen: FxHashSet<&'t str>,
-    before: FxHashSet<&'t str>,
+    /// Of which table the next rule is, if that was said.
+    table: &'t str,
+    /// How many lines there were before the last command.
+    before: usize,
+    /// Rules of these lines, each with its table, as far as they were asked for.
+    known: Known<'t>,
+}
+
+/// Rules with their tables, of the first lines.
+#[derive(Debug, Default)]
+struct Known<'t> {
+    rules: FxHashSet<(&'t str, &'t str)>,
+    /// How many lines were read for it, and the table of the last of them.
+    lines: usize,
+    table: &'t str,
 }
 
 /// In which table the next rule is.
@@ -66,10 +78,13 @@ impl<'t> Sorter<'t> {
     /// Takes the line at `number`, from 0.
     pub(super) fn take(&mut self, number: usize, line: Line<'t>) {
         match line {
-            Line::Blank | Line::Listing(_) => {}
-            Line::Set(text) => self.sets.push((number, text)),
-            Line::Virtual(text) => self.virtuals.push((number, text)),
+            Line::Blank | Line::Heading => {}
+            Line::Set(_) | Line::Virtual(_) | Line::Listed(_) | Line::SetName(_) | Line::Member(_) => {
+                self.ipvs.take(number, line);
+            }
+            Line::Other(text) if self.ipvs.lists_a_set() => self.ipvs.of_listed_set(number, text),
             Line::Command(command) => {
+                self.ipvs.command(command);
                 self.family = match family(command) {
                     Family::Unsaid => self.family,
                     said => said,
@@ -112,23 +127,35 @@ impl<'t> Sorter<'t> {
         let mut found = Vec::new();
         found.extend(self.ipv4.dump("iptables-save", count));
         found.extend(self.ipv6.dump("ip6tables-save", count));
-        found.extend(plain("ipset-save", &self.sets, count));
-        found.extend(plain("ipvsadm-save", &self.virtuals, count));
+        found.extend(self.ipvs.finish(count));
         found
+    }
+}
+
+impl<'t> Known<'t> {
+    /// Whether this rule, with its table, stands in `lines`, which are those of the last time and more.
+    fn holds(&mut self, lines: &[(usize, Entry<'t>)], rule: (&'t str, &'t str)) -> bool {
+        for (_, entry) in lines.get(self.lines..).unwrap_or_default() {
+            match *entry {
+                Entry::Text(text) => _ = self.rules.insert((self.table, text)),
+                Entry::Table(table) => self.table = table,
+            }
+        }
+        self.lines = lines.len();
+        self.rules.contains(&rule)
     }
 }
 
 impl<'t> Rules<'t> {
     fn table(&mut self, number: usize, name: &'t str, place: Place) {
         self.has_filter |= name == "filter";
-        self.place = place;
+        (self.place, self.table) = (place, name);
         self.lines.push((number, Entry::Table(name)));
     }
 
     fn command(&mut self, number: usize, command: &'t str) {
-        // what two greps both found stands once in the node's rules
-        self.before.extend(self.seen.drain());
-        match listed_table(command) {
+        self.before = self.lines.len();
+        match listed(command).map(|listed| listed.table) {
             Some(table) => self.table(number, table, Place::Listed),
             None if self.place == Place::Listed => self.table(number, "nat", Place::Listed),
             None => {}
@@ -139,11 +166,11 @@ impl<'t> Rules<'t> {
         self.count += 1;
         if self.place != Place::Table {
             self.outside += 1;
-            if self.before.contains(text) {
+            // what two greps both found stands once in the node's rules
+            if self.known.holds(self.lines.get(..self.before).unwrap_or_default(), (self.table, text)) {
                 return;
             }
         }
-        self.seen.insert(text);
         self.lines.push((number, Entry::Text(text)));
     }
 
@@ -169,43 +196,6 @@ impl<'t> Rules<'t> {
         count(&wide) > count(&narrow)
     }
 
-    /// The table that rules outside any most likely are of, by chains and targets that only one table has.
-    fn guess(&self) -> &'static str {
-        const NAT: [&str; 11] = [
-            "PREROUTING",
-            "POSTROUTING",
-            "KUBE-SVC-",
-            "KUBE-SEP-",
-            "KUBE-FW-",
-            "KUBE-XLB-",
-            "KUBE-EXT-",
-            "KUBE-SVL-",
-            "KUBE-NODEPORTS",
-            "KUBE-MARK-MASQ",
-            "KUBE-POSTROUTING",
-        ];
-        const FILTER: [&str; 7] = [
-            "FORWARD",
-            "KUBE-FORWARD",
-            "KUBE-FIREWALL",
-            "KUBE-EXTERNAL-SERVICES",
-            "KUBE-PROXY-FIREWALL",
-            "KUBE-ROUTER-",
-            "DOCKER-USER",
-        ];
-        let (mut nat, mut filter) = (0_usize, 0_usize);
-        for text in self.texts() {
-            let chain = text.split_ascii_whitespace().nth(1).unwrap_or_default();
-            let chain = text.strip_prefix(':').map_or(chain, |rest| rest.split(' ').next().unwrap_or_default());
-            let target = |names: &[&str]| names.iter().any(|name| text.contains(&format!("-j {name}")));
-            nat += usize::from(
-                NAT.iter().any(|name| chain.starts_with(name)) || target(&["DNAT", "MASQUERADE", "SNAT", "REDIRECT"]),
-            );
-            filter += usize::from(FILTER.iter().any(|name| chain.starts_with(name)) || target(&["REJECT"]));
-        }
-        if filter > nat { "filter" } else { "nat" }
-    }
-
     fn join(&mut self, other: Self) {
         if other.count == 0 && self.count == 0 && other.lines.is_empty() {
             return;
@@ -226,8 +216,8 @@ impl<'t> Rules<'t> {
         let text = numbered(
             count,
             self.lines.iter().map(|(number, entry)| match entry {
-                Entry::Text(text) => (*number, "", *text),
-                Entry::Table(table) => (*number, "*", *table),
+                Entry::Text(text) => (*number, [*text, "", "", ""]),
+                Entry::Table(table) => (*number, ["*", *table, "", ""]),
             }),
         );
         let complete = match prove(name, &text) {
@@ -238,7 +228,7 @@ impl<'t> Rules<'t> {
             Completeness::Cut if self.outside > 0 => Completeness::Fragment,
             proved => proved,
         };
-        let table = (self.outside > 0).then(|| self.guess().to_owned());
+        let table = (self.outside > 0).then(|| guess(self.texts()).to_owned());
         Some(Pasted {
             name,
             dump: Dump { text, complete, table, version: self.version.map(str::to_owned), ..Dump::default() },
@@ -246,24 +236,29 @@ impl<'t> Rules<'t> {
     }
 }
 
-fn plain(name: &'static str, lines: &[(usize, &str)], count: usize) -> Option<Pasted> {
-    // a lone line may be a sentence
-    let text = numbered(count, lines.iter().map(|(number, text)| (*number, "", *text)));
-    (!lines.is_empty()).then(|| Pasted { name, dump: Dump { complete: prove(name, &text), text, ..Dump::default() } })
-}
-
-/// A text of `count` lines with these at their numbers; the others are blank.
-fn numbered<'t>(count: usize, lines: impl Iterator<Item = (usize, &'t str, &'t str)>) -> String {
-    let mut out = String::new();
+/// A text of `count` lines with these at their numbers, each put together from its parts; the others are blank.
+pub(super) fn numbered<'t>(count: usize, lines: impl Iterator<Item = (usize, [&'t str; 4])> + Clone) -> String {
+    let length: usize = lines.clone().map(|(_, parts)| parts.iter().map(|part| part.len()).sum::<usize>()).sum();
+    let mut out = String::with_capacity(length + count);
     let mut at = 0;
-    for (number, mark, text) in lines {
-        out.extend(std::iter::repeat_n('\n', number.saturating_sub(at)));
-        out.push_str(mark);
+    for (number, parts) in lines {
+        for _ in at..number {
+            out.push('\n');
+        }
+        let [text, second, rest @ ..] = parts;
         out.push_str(text);
+        if !second.is_empty() {
+            out.push_str(second);
+            for part in rest {
+                out.push_str(part);
+            }
+        }
         out.push('\n');
         at = number + 1;
     }
-    out.extend(std::iter::repeat_n('\n', count.saturating_sub(at)));
+    for _ in at..count {
+        out.push('\n');
+    }
     out
 }
 
@@ -277,18 +272,75 @@ fn family(command: &str) -> Family {
     }
 }
 
-/// The table of `iptables -t nat -S`; without `-t` it is filter (iptables(8)).
-fn listed_table(command: &str) -> Option<&str> {
+/// The table that rules outside any most likely are of, by chains and targets that only one table has.
+pub(super) fn guess<'t>(texts: impl Iterator<Item = &'t str>) -> &'static str {
+    const NAT: [&str; 11] = [
+        "PREROUTING",
+        "POSTROUTING",
+        "KUBE-SVC-",
+        "KUBE-SEP-",
+        "KUBE-FW-",
+        "KUBE-XLB-",
+        "KUBE-EXT-",
+        "KUBE-SVL-",
+        "KUBE-NODEPORTS",
+        "KUBE-MARK-MASQ",
+        "KUBE-POSTROUTING",
+    ];
+    const FILTER: [&str; 7] = [
+        "FORWARD",
+        "KUBE-FORWARD",
+        "KUBE-FIREWALL",
+        "KUBE-EXTERNAL-SERVICES",
+        "KUBE-PROXY-FIREWALL",
+        "KUBE-ROUTER-",
+        "DOCKER-USER",
+    ];
+    let (mut nat, mut filter) = (0_usize, 0_usize);
+    for text in texts {
+        let chain = text.split_ascii_whitespace().nth(1).unwrap_or_default();
+        let chain = text.strip_prefix(':').map_or(chain, |rest| rest.split(' ').next().unwrap_or_default());
+        let target = |names: &[&str]| names.iter().any(|name| text.contains(&format!("-j {name}")));
+        nat += usize::from(
+            NAT.iter().any(|name| chain.starts_with(name)) || target(&["DNAT", "MASQUERADE", "SNAT", "REDIRECT"]),
+        );
+        filter += usize::from(FILTER.iter().any(|name| chain.starts_with(name)) || target(&["REJECT"]));
+    }
+    if filter > nat { "filter" } else { "nat" }
+}
+
+/// What a command lists.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Listed<'t> {
+    pub(super) table: &'t str,
+    /// One chain only.
+    pub(super) chain: Option<&'t str>,
+}
+
+/// What `iptables -t nat -S`, `iptables -nL KUBE-SERVICES -t nat` list; without `-t` it is filter (iptables(8)).
+pub(super) fn listed(command: &str) -> Option<Listed<'_>> {
     let command = command.split('|').next().unwrap_or_default();
-    let mut words = command.split_ascii_whitespace().skip_while(|word| !word.contains("iptables"));
-    let mut table = "filter";
-    let mut lists = false;
+    let mut words = command
+        .split_ascii_whitespace()
+        .skip_while(|word| !word.contains("iptables") && !word.contains("ip6tables"))
+        .peekable();
+    let (mut table, mut chain, mut lists) = ("filter", None, false);
     while let Some(word) = words.next() {
+        // `-nvL` is `-n -v -L`
+        let short =
+            word.strip_prefix('-').filter(|rest| !rest.is_empty() && rest.bytes().all(|b| b"nvxwLS".contains(&b)));
         match word {
             "-t" | "--table" => table = words.next().unwrap_or(table),
-            "-S" | "--list-rules" => lists = true,
-            _ => table = word.strip_prefix("-t").filter(|table| !table.is_empty()).unwrap_or(table),
+            "--list" | "--list-rules" => lists = true,
+            _ if short.is_some_and(|flags| flags.ends_with(['L', 'S'])) => lists = true,
+            _ => {
+                table = word.strip_prefix("-t").filter(|table| !table.is_empty()).unwrap_or(table);
+                continue;
+            }
+        }
+        if lists && !matches!(word, "-t" | "--table") {
+            chain = words.next_if(|word| !word.starts_with(['-', '2', '>', '&', ';']));
         }
     }
-    (lists && matches!(table, "nat" | "filter" | "mangle" | "raw" | "security")).then_some(table)
+    (lists && matches!(table, "nat" | "filter" | "mangle" | "raw" | "security")).then_some(Listed { table, chain })
 }

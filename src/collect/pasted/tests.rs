@@ -150,13 +150,71 @@ fn other_formats() {
 }
 
 #[test]
+fn pieces_of_ipvs_and_ipsets() {
+    use Completeness::{Fragment, Unknown};
+    let servers = "TCP  10.105.159.33:irdmi rr\n-> 10.105.130.151:irdmi         Masq    1      0          0\n";
+    let indented = "TCP  10.105.159.33:irdmi rr\n    -> 10.105.130.151:irdmi         Masq    1      0          0\n";
+    one(indented, "ipvsadm-list", Fragment, servers);
+    one(
+        &format!("$ ipvsadm -L | grep 10.105.159.33 -A4\n{indented}--\n"),
+        "ipvsadm-list",
+        Fragment,
+        &format!("\n{servers}\n"),
+    );
+    let whole =
+        format!("IP Virtual Server version 1.2.1 (size=4096)\nProt LocalAddress:Port Scheduler Flags\n{servers}");
+    one(&whole, "ipvsadm-list", Unknown, &whole);
+    // a member alone does not tell its set; the command does
+    one("10.105.159.33,tcp:8000\n", "ipset-save", Fragment, "10.105.159.33,tcp:8000\n");
+    one(
+        "# ipset list KUBE-CLUSTER-IP | grep 10.105.159.33\n10.105.159.33,tcp:8000\n",
+        "ipset-save",
+        Fragment,
+        "\nadd KUBE-CLUSTER-IP 10.105.159.33,tcp:8000\n",
+    );
+    one(
+        "214:add KUBE-CLUSTER-IP 10.96.0.1,tcp:443\n",
+        "ipset-save",
+        Fragment,
+        "add KUBE-CLUSTER-IP 10.96.0.1,tcp:443\n",
+    );
+    let listed = "Name: KUBE-CLUSTER-IP\nType: hash:ip,port\nNumber of entries: 1\nMembers:\n10.96.0.1,tcp:443\n";
+    one(listed, "ipset-list", Unknown, listed);
+    refused(b"Name:              web\nNamespace:         default\n", "it begins with `Name: ");
+    refused(b"TCP 10.96.0.1:443 is refused\n", "it begins with `TCP 10.96.0.1:443 is refused`");
+}
+
+#[test]
+fn all_of_an_ipvs_node_in_one_paste() {
+    let text = format!(
+        "# iptables -t nat -S\n-N KUBE-SERVICES\n{ENTRY}\n# ipset list\nName: KUBE-CLUSTER-IP\nType: hash:ip,port\nMembers:\n\
+         10.96.0.1,tcp:443\n\nName: KUBE-NODE-PORT-TCP\nType: bitmap:port\nMembers:\n30000\n# ipvsadm -Ln\n\
+         IP Virtual Server version 1.2.1 (size=4096)\nProt LocalAddress:Port Scheduler Flags\nTCP  10.96.0.1:443 rr\n"
+    );
+    let found = pasted(&text);
+    assert_eq!(found.iter().map(|p| p.name).collect::<Vec<_>>(), ["iptables-save", "ipset-list", "ipvsadm-list"]);
+    assert_eq!(found[1].dump.text.lines().nth(12), Some("30000"));
+    assert_eq!(found[1].dump.complete, Completeness::Unknown);
+    assert_eq!(found[2].dump.text.lines().nth(16), Some("TCP  10.96.0.1:443 rr"));
+}
+
+#[test]
+fn rules_of_nft_are_no_commands() {
+    let found = pasted(
+        "root@n:~# nft list ruleset\ntable ip x {\n\tchain c {\n\t\tip daddr 10.0.0.1 drop\n\t}\n}\nroot@n:~# ip addr\n",
+    );
+    let text: Vec<&str> = found[0].dump.text.lines().collect();
+    assert_eq!(text, ["", "table ip x {", "\tchain c {", "\t\tip daddr 10.0.0.1 drop", "\t}", "}", ""]);
+}
+
+#[test]
 fn what_is_not_read_is_said() {
     refused(b"", "is empty");
     refused(b"\n \r\n", "is empty");
     refused(b"\x00\x01\x02\x03\x04\x05", "it is not text");
     refused(
-        b"Chain PREROUTING (policy ACCEPT)\ntarget     prot opt source               destination\n",
-        "a listing of `iptables -L`",
+        b"KUBE-SVC-X  tcp  --  0.0.0.0/0            10.96.0.1            tcp dpt:80\n",
+        "rules of `iptables -L` without the chain",
     );
     refused(b"{\"nftables\":[]}", "the JSON form of an nftables ruleset");
     refused(b"{\"kind\":\"List\",\"items\":[]}", "a list of Kubernetes objects");

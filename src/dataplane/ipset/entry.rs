@@ -1,5 +1,6 @@
 //! Entries of a set, read into an index. What cannot be read is counted, never dropped.
 
+use std::collections::hash_map::Entry as Slot;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
@@ -64,7 +65,9 @@ pub(super) struct Key {
 #[derive(Debug, Default)]
 pub(super) struct Entries<'snap> {
     pub(super) list: Vec<Entry<'snap>>,
-    by_key: FxHashMap<Key, Vec<usize>>,
+    by_key: FxHashMap<Key, usize>,
+    /// Others with the same key: they differ in an interface, a mark or the like.
+    others: FxHashMap<Key, Vec<usize>>,
     /// Pairs of prefix lengths that occur, in the order in which the kernel tries them.
     pub(super) shapes: Vec<[Option<u8>; 2]>,
     /// The first line that could not be read.
@@ -85,9 +88,17 @@ impl<'snap> Entries<'snap> {
                 }
             }
         }
+        entries.by_key.reserve(entries.list.len());
         for (at, entry) in entries.list.iter().enumerate() {
-            entries.by_key.entry(Key { nets: entry.nets, port: entry.port }).or_default().push(at);
-            entries.shapes.push(entry.nets.map(|net| net.map(|net| net.prefix_len())));
+            let key = Key { nets: entry.nets, port: entry.port };
+            match entries.by_key.entry(key) {
+                Slot::Vacant(slot) => _ = slot.insert(at),
+                Slot::Occupied(slot) => entries.others.entry(*slot.key()).or_default().push(at),
+            }
+            let shape = entry.nets.map(|net| net.map(|net| net.prefix_len()));
+            if entries.shapes.last() != Some(&shape) {
+                entries.shapes.push(shape);
+            }
         }
         // Longest first, the first prefix before the second; Linux net/netfilter/ipset/ip_set_hash_gen.h
         // mtype_test_cidrs.
@@ -102,7 +113,8 @@ impl<'snap> Entries<'snap> {
 
     /// Entries with exactly these prefixes and this port.
     pub(super) fn at(&self, key: Key) -> impl Iterator<Item = &Entry<'snap>> {
-        self.by_key.get(&key).into_iter().flatten().filter_map(|at| self.list.get(*at))
+        let others = self.others.get(&key).into_iter().flatten();
+        self.by_key.get(&key).into_iter().chain(others).filter_map(|at| self.list.get(*at))
     }
 }
 
@@ -191,9 +203,10 @@ fn read_entry<'snap>(text: &'snap str, dims: &[Dim], set: &Set<'snap>, line: u32
 }
 
 fn read_net(text: &str) -> Option<IpNet> {
-    match text.parse::<IpNet>() {
-        Ok(net) => Some(net.trunc()),
-        Err(_) => Some(IpNet::from(text.parse::<IpAddr>().ok()?)),
+    if text.contains('/') {
+        Some(text.parse::<IpNet>().ok()?.trunc())
+    } else {
+        Some(text.parse::<IpAddr>().ok()?.into())
     }
 }
 

@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use ipnet::IpNet;
 
 use super::entry::{Entries, Entry, EntryPort, Key};
-use super::{Dim, Set, Sets, Whole};
+use super::{Dim, Set, Sets};
 use crate::dataplane::Tri;
 use crate::dataplane::iptables::rule::Side;
 use crate::dataplane::links::Family;
@@ -122,7 +122,7 @@ impl<'snap> Sets<'snap> {
         if open && let Some((line, text)) = set.entries().unread {
             return Membership::unknown(format!("line {line} of ipset `{name}` is not understood: {text}"));
         }
-        if open && set.whole == Whole::No {
+        if open && !set.is_whole() {
             return Membership::unknown(format!("not all entries of ipset `{name}` are in the dump"));
         }
         found

@@ -13,6 +13,9 @@ use crate::dataplane::Loc;
 /// Chains shorter than this are walked rule by rule.
 const LONG: usize = 32;
 
+/// No rule is so long: the kernel bounds what a rule holds, and its comment to 256 bytes (Linux `xt_comment.h`).
+const LONGEST: usize = 1 << 16;
+
 /// The rules of a chain.
 #[derive(Debug)]
 pub struct Body<'snap> {
@@ -66,7 +69,13 @@ impl<'snap> Body<'snap> {
     #[must_use]
     pub fn rule(&self, at: usize) -> Option<&Result<Rule<'snap>, Unread<'snap>>> {
         let line = *self.lines.get(at)?;
-        Some(self.rules.get(at)?.get_or_init(|| parse_rule(line).map_err(|why| Unread { at: line, why })))
+        Some(self.rules.get(at)?.get_or_init(|| {
+            if line.text.len() > LONGEST {
+                let at = Loc { text: line.shown(), ..line };
+                return Err(Unread { at, why: "it is longer than any rule" });
+            }
+            parse_rule(line).map_err(|why| Unread { at: line, why })
+        }))
     }
 
     /// All rules.

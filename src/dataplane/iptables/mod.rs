@@ -13,5 +13,5 @@ mod token;
 
 pub use body::{Body, Unread};
 pub use parse::parse_rule;
-pub use rule::{Match, Rule, Target, Test};
+pub use rule::{Match, Not, Recent, RecentAction, Rule, Side, Target, Test};
 pub use ruleset::{Chain, Ruleset, Table};

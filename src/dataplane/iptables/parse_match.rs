@@ -4,7 +4,10 @@
 use super::net::{IpRange, Net, Ports, masked};
 use super::option::{Not, Opt, Words};
 use super::parse::protocol_number;
-use super::rule::{CtStates, Direction, Limit, Match, Named, Physdev, Recent, RecentAction, Rpfilter, Side, Test};
+use super::rule::{
+    CtStates, Direction, IpvsTest, Limit, Match, Named, NotListed, Physdev, Recent, RecentAction, Rpfilter, Side, Test,
+};
+use crate::dataplane::ipvs::{Method, port};
 use crate::dataplane::links::AddrType;
 
 /// What a module was, besides tests.
@@ -30,6 +33,7 @@ pub(super) fn module<'snap>(
     }
     let before = into.len();
     let known = match name {
+        "listed" => listed(words, start, into),
         "recent" => recent(words, start, into),
         "statistic" => statistic(words, start, into),
         "addrtype" => addrtype(words, start, into),
@@ -37,7 +41,7 @@ pub(super) fn module<'snap>(
         "rpfilter" => rpfilter(words, start, into),
         "limit" | "hashlimit" | "connlimit" => rate(name, words, start, into),
         "nfacct" | "tcp" | "udp" | "udplite" | "sctp" | "dccp" | "icmp" | "icmp6" | "mark" | "connmark"
-        | "conntrack" | "state" | "set" | "physdev" | "iprange" | "owner" | "pkttype" => {
+        | "conntrack" | "state" | "set" | "physdev" | "iprange" | "owner" | "pkttype" | "ipvs" => {
             each(name, protocol, words, start, into)
         }
         _ => None,
@@ -48,6 +52,17 @@ pub(super) fn module<'snap>(
         into.push(Match { test: Test::Unknown, not: Not::Plain, text: words.text_from(start) });
     }
     Parsed::Tests
+}
+
+/// What a listing for people does not tell of a rule, as `collect/pasted` marks it.
+fn listed<'snap>(words: &mut Words<'_, 'snap>, start: usize, into: &mut Vec<Match<'snap>>) -> Option<()> {
+    let what = match words.module_option()?.name {
+        "--without-interfaces" => NotListed::Interfaces,
+        "--unread" => NotListed::Words(words.value()?),
+        _ => return None,
+    };
+    into.push(Match { test: Test::NotListed(what), not: Not::Plain, text: words.text_from(start) });
+    Some(())
 }
 
 /// Modules whose options are tests of their own.
@@ -87,10 +102,10 @@ fn option_test<'snap>(
             Test::Always
         }
         ("tcp" | "udp" | "udplite" | "sctp" | "dccp", "--dport" | "--destination-port") => {
-            Test::Port(Side::Dst, Ports::parse(value()?)?)
+            Test::Port(Side::Dst, ports(value()?)?)
         }
         ("tcp" | "udp" | "udplite" | "sctp" | "dccp", "--sport" | "--source-port") => {
-            Test::Port(Side::Src, Ports::parse(value()?)?)
+            Test::Port(Side::Src, ports(value()?)?)
         }
         ("tcp", "--syn") => Test::TcpFlags(0x17, 0x02),
         ("tcp", "--tcp-flags") => Test::TcpFlags(tcp_flags(value()?)?, tcp_flags(value()?)?),
@@ -114,11 +129,7 @@ fn option_test<'snap>(
         ("conntrack", "--ctrepldst") => Test::CtReply(Side::Dst, Net::parse(value()?)?),
         ("conntrack", "--ctorigsrcport") => Test::CtOriginalPort(Side::Src, Ports::parse(value()?)?),
         ("conntrack", "--ctorigdstport") => Test::CtOriginalPort(Side::Dst, Ports::parse(value()?)?),
-        ("conntrack", "--ctdir") => Test::CtDirection(match value()? {
-            "ORIGINAL" => Direction::Original,
-            "REPLY" => Direction::Reply,
-            _ => return None,
-        }),
+        ("conntrack", "--ctdir") => Test::CtDirection(direction(value()?)?),
         ("set", "--match-set") => {
             let name = value()?;
             Test::Set(name, sides(value()?)?)
@@ -135,6 +146,17 @@ fn option_test<'snap>(
             Test::Owner
         }
         ("owner", "--socket-exists" | "--suppl-groups") => Test::Owner,
+        ("ipvs", "--ipvs") => Test::Ipvs(IpvsTest::Any),
+        ("ipvs", "--vproto") => Test::Ipvs(IpvsTest::Protocol(protocol_number(value()?)?)),
+        ("ipvs", "--vaddr") => Test::Ipvs(IpvsTest::Address(Net::parse(value()?)?)),
+        ("ipvs", "--vport") => Test::Ipvs(IpvsTest::Port(value()?.parse().ok()?)),
+        ("ipvs", "--vdir") => Test::Ipvs(IpvsTest::Direction(direction(value()?)?)),
+        ("ipvs", "--vmethod") => Test::Ipvs(IpvsTest::Method(match value()? {
+            "MASQ" => Method::Masq,
+            "GATE" => Method::Route,
+            "IPIP" => Method::Tunnel,
+            _ => return None,
+        })),
         ("pkttype", "--pkt-type") => Test::PacketType(value()?),
         _ => return None,
     })
@@ -222,7 +244,7 @@ fn multiport<'snap>(words: &mut Words<'_, 'snap>, start: usize, into: &mut Vec<M
             "--ports" => vec![Side::Src, Side::Dst],
             _ => return None,
         };
-        let ports = words.value()?.split(',').map(Ports::parse).collect::<Option<Vec<_>>>()?;
+        let ports = words.value()?.split(',').map(ports).collect::<Option<Vec<_>>>()?;
         into.push(Match { test: Test::Multiport(sides, ports), not: option.not, text: words.text_from(start) });
     }
     Some(())
@@ -265,6 +287,22 @@ fn rate<'snap>(module: &str, words: &mut Words<'_, 'snap>, start: usize, into: &
     let test = if above { Test::Above(what) } else { Test::Rate(what) };
     into.push(Match { test, not, text: words.text_from(start) });
     Some(())
+}
+
+/// Ports by number, or by a name that is known: listings without `-n` have them.
+fn ports(text: &str) -> Option<Ports> {
+    Ports::parse(text).or_else(|| {
+        let (first, last) = text.split_once(':').unwrap_or((text, text));
+        Some(Ports { first: port(first)?, last: port(last)? })
+    })
+}
+
+fn direction(text: &str) -> Option<Direction> {
+    match text {
+        "ORIGINAL" => Some(Direction::Original),
+        "REPLY" => Some(Direction::Reply),
+        _ => None,
+    }
 }
 
 fn states(text: &str) -> Option<CtStates> {

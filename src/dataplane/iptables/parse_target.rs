@@ -126,15 +126,16 @@ fn redirect<'snap>(words: &mut Words<'_, 'snap>) -> Option<Target<'snap>> {
 }
 
 fn nat(words: &mut Words<'_, '_>, option_name: &str) -> Option<NatRange> {
-    let mut range = None;
+    let (mut range, mut random) = (None, false);
     while let Some(option) = words.module_option() {
         match option.name {
-            "--random" | "--persistent" | "--random-fully" => {}
+            "--random" | "--random-fully" => random = true,
+            "--persistent" => {}
             name if name == option_name && range.is_none() => range = Some(nat_range(words.value()?)?),
             _ => return None,
         }
     }
-    range
+    range.map(|range| NatRange { random, ..range })
 }
 
 /// Reads `10.244.1.5:8080`, `10.0.0.1-10.0.0.9:80-90`, `:8080`, `[fd00::5]:80`, `fd00::5`.
@@ -146,6 +147,7 @@ fn nat_range(text: &str) -> Option<NatRange> {
         return Some(NatRange {
             addresses,
             ports: ports.strip_prefix(':').map_or(Some(None), |p| Ports::parse(p).map(Some))?,
+            random: false,
         });
     }
     let (addresses, ports) = if let Some(rest) = text.strip_prefix('[') {
@@ -169,7 +171,7 @@ fn nat_range(text: &str) -> Option<NatRange> {
         let (first, last) = (first.parse::<IpAddr>().ok()?, last.parse::<IpAddr>().ok()?);
         Some((first, last))
     };
-    Some(NatRange { addresses, ports })
+    Some(NatRange { addresses, ports, random: false })
 }
 
 fn one_value<'snap>(words: &mut Words<'_, 'snap>, name: &str) -> Option<&'snap str> {

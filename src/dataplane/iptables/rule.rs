@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use super::net::{IpRange, Net, Ports};
 pub use super::option::Not;
 use crate::dataplane::Loc;
+use crate::dataplane::ipvs::Method;
 use crate::dataplane::links::AddrType;
 
 /// `-A KUBE-SVC-4N57TFCL4MD7ZTDA -m comment --comment "default/nginx" -m statistic --mode random --probability 0.5 -j KUBE-SEP-…`
@@ -123,8 +124,38 @@ pub enum Test<'snap> {
     ReversePath(Rpfilter),
     /// `-m pkttype --pkt-type unicast`
     PacketType(&'snap str),
+    /// `-m ipvs`
+    Ipvs(IpvsTest),
+    /// What the listing that the rule is from does not tell
+    NotListed(NotListed<'snap>),
     /// Anything else
     Unknown,
+}
+
+/// What a listing for people leaves open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NotListed<'snap> {
+    /// Interfaces, which only `-v` shows.
+    Interfaces,
+    /// What these words mean.
+    Words(&'snap str),
+}
+
+/// `-m ipvs --vproto 6 --vaddr 198.51.100.149 --vport 80`: of packets that IPVS has sent on (Linux `xt_ipvs.c`)
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IpvsTest {
+    /// `--ipvs`
+    Any,
+    /// `--vproto 6`
+    Protocol(u8),
+    /// `--vaddr 198.51.100.149`
+    Address(Net),
+    /// `--vport 80`
+    Port(u16),
+    /// `--vdir ORIGINAL`
+    Direction(Direction),
+    /// `--vmethod MASQ`
+    Method(Method),
 }
 
 /// `--ctstate NEW,ESTABLISHED`
@@ -305,4 +336,6 @@ pub struct NatRange {
     pub addresses: Option<(IpAddr, IpAddr)>,
     /// Ports; `None` keeps the port.
     pub ports: Option<Ports>,
+    /// `--random`: a port of the range that is drawn.
+    pub random: bool,
 }

@@ -1,9 +1,11 @@
 //! One dump, indexed in one pass: table → chain → lines. Rules are read when a packet first enters their chain.
 
+use std::hash::BuildHasher;
 use std::sync::OnceLock;
 
+use hashbrown::HashTable;
 use memchr::memchr_iter;
-use rustc_hash::FxHashMap;
+use rustc_hash::FxBuildHasher;
 
 use super::body::Body;
 use crate::dataplane::Loc;
@@ -19,6 +21,7 @@ pub struct Ruleset<'snap> {
     pub tables: Vec<Table<'snap>>,
     /// Lines that are neither rule, chain, table nor comment.
     pub unread: Vec<Loc<'snap>>,
+    text: &'snap str,
 }
 
 /// Which of the kernel's two rule stores a dump is of.
@@ -39,11 +42,13 @@ pub struct Table<'snap> {
     pub name: &'snap str,
     /// Name of the dump that it is of.
     pub dump: &'snap str,
+    text: &'snap str,
     /// Chains, in the order of the dump.
     pub chains: Vec<Chain<'snap>>,
     /// `COMMIT` was seen.
     pub committed: Committed,
-    by_name: FxHashMap<&'snap str, u32>,
+    /// Places in `chains`, by the hash of their names.
+    by_name: HashTable<u32>,
 }
 
 /// Whether a table's `COMMIT` was seen: without it, what a chain lacks may have been cut.
@@ -60,21 +65,22 @@ pub enum Committed {
 pub struct Chain<'snap> {
     /// Name.
     pub name: &'snap str,
-    /// The line that declares it and its number; empty in a fragment that has only rules of it.
-    declared: &'snap str,
+    /// Where the line that declares it begins, and its number; number 0 in a fragment that has only rules of it.
+    declared: u32,
     declared_line: u32,
     lines: u32,
     /// Nearly every chain's lines stand together.
     first: Span,
-    more: Vec<Span>,
+    #[expect(clippy::box_collection, reason = "it is nearly never there, and a chain is kept small")]
+    more: Option<Box<Vec<Span>>>,
     body: OnceLock<Box<Body<'snap>>>,
 }
 
 /// Consecutive lines of one chain.
 #[derive(Debug, Clone, Copy, Default)]
 struct Span {
-    start: usize,
-    end: usize,
+    start: u32,
+    end: u32,
     line: u32,
 }
 
@@ -82,7 +88,11 @@ impl<'snap> Ruleset<'snap> {
     /// Indexes a dump. `dump` is its name; lines outside any table go to `default_table`, as pasted rules have none.
     #[must_use]
     pub fn index(dump: &'snap str, text: &'snap str, default_table: Option<&'snap str>) -> Self {
-        let mut set = Self { dump, backend: Backend::Unknown, tables: Vec::new(), unread: Vec::new() };
+        let mut set = Self { dump, backend: Backend::Unknown, tables: Vec::new(), unread: Vec::new(), text };
+        if u32::try_from(text.len()).is_err() {
+            set.unread.push(Loc { dump, line: 1, text: "more than 4 GiB" });
+            return set;
+        }
         let mut table: Option<usize> = None;
         let mut last_chain = usize::MAX;
         let mut last_name = "";
@@ -121,8 +131,7 @@ impl<'snap> Ruleset<'snap> {
                 Some(b'#') => set.header(line),
                 Some(b'*') => {
                     let name = line.get(1..).unwrap_or_default().trim_end();
-                    table = Some(set.tables.len());
-                    set.tables.push(Table::new(dump, name));
+                    table = Some(set.begin(name));
                     (last_chain, last_name) = (usize::MAX, "");
                 }
                 Some(b':') => {
@@ -142,6 +151,15 @@ impl<'snap> Ruleset<'snap> {
             }
         }
         set
+    }
+
+    /// `*nat`: the same table goes on where several commands listed parts of it.
+    fn begin(&mut self, name: &'snap str) -> usize {
+        let open = |table: &Table<'_>| table.name == name && table.committed == Committed::No;
+        self.tables.iter().position(open).unwrap_or_else(|| {
+            self.tables.push(Table::new(self.dump, self.text, name));
+            self.tables.len() - 1
+        })
     }
 
     /// `-P INPUT ACCEPT`, `-N KUBE-SERVICES` of `iptables -S`; anything else is unread.
@@ -165,7 +183,7 @@ impl<'snap> Ruleset<'snap> {
             let name = default_table?;
             let known = self.tables.iter().position(|t| t.name == name);
             *table = Some(known.unwrap_or_else(|| {
-                self.tables.push(Table::new(self.dump, name));
+                self.tables.push(Table::new(self.dump, self.text, name));
                 self.tables.len() - 1
             }));
         }
@@ -193,13 +211,15 @@ impl<'snap> Ruleset<'snap> {
 }
 
 impl<'snap> Table<'snap> {
-    fn new(dump: &'snap str, name: &'snap str) -> Self {
-        Self { name, dump, chains: Vec::new(), committed: Committed::No, by_name: FxHashMap::default() }
+    fn new(dump: &'snap str, text: &'snap str, name: &'snap str) -> Self {
+        Self { name, dump, text, chains: Vec::new(), committed: Committed::No, by_name: HashTable::new() }
     }
 
     fn chain_for(&mut self, name: &'snap str) -> usize {
+        let name_of = |at: &u32| self.chains.get(*at as usize).map(|chain| chain.name).unwrap_or_default();
         let next = u32::try_from(self.chains.len()).unwrap_or(u32::MAX);
-        let index = *self.by_name.entry(name).or_insert(next);
+        let entry = self.by_name.entry(hash(name), |at| name_of(at) == name, |at| hash(name_of(at)));
+        let index = *entry.or_insert(next).get();
         if index == next {
             self.chains.push(Chain::new(name));
         }
@@ -210,7 +230,8 @@ impl<'snap> Table<'snap> {
     fn declare(&mut self, name: &'snap str, loc: Loc<'snap>) {
         let index = self.chain_for(name);
         if let Some(chain) = self.chains.get_mut(index) {
-            (chain.declared, chain.declared_line) = (loc.text, loc.line);
+            let start = loc.text.as_ptr().addr() - self.text.as_ptr().addr();
+            (chain.declared, chain.declared_line) = (place(start), loc.line);
         }
     }
 
@@ -223,38 +244,41 @@ impl<'snap> Table<'snap> {
     /// Place of the chain of this name in `chains`.
     #[must_use]
     pub fn index_of(&self, name: &str) -> Option<usize> {
-        self.by_name.get(name).map(|index| *index as usize)
+        let is_it = |at: &u32| self.chains.get(*at as usize).is_some_and(|chain| chain.name == name);
+        self.by_name.find(hash(name), is_it).map(|index| *index as usize)
     }
 }
 
 impl<'snap> Chain<'snap> {
     fn new(name: &'snap str) -> Self {
         let first = Span::default();
-        Self { name, declared: "", declared_line: 0, lines: 0, first, more: Vec::new(), body: OnceLock::new() }
+        Self { name, declared: 0, declared_line: 0, lines: 0, first, more: None, body: OnceLock::new() }
     }
 
     fn extend(&mut self, start: usize, end: usize, line: u32) {
         self.lines = self.lines.saturating_add(1);
-        let last = self.more.last_mut().unwrap_or(&mut self.first);
+        let (start, end) = (place(start), place(end));
+        let last = self.more.as_mut().and_then(|more| more.last_mut()).unwrap_or(&mut self.first);
         if self.lines == 1 {
             *last = Span { start, end, line };
         } else if last.end + 1 == start {
             last.end = end;
         } else {
-            self.more.push(Span { start, end, line });
+            self.more.get_or_insert_default().push(Span { start, end, line });
         }
     }
 
-    /// The line that declares it; `None` in a fragment that has only rules of it. `dump` is the one that it is of.
+    /// The line that declares it; `None` in a fragment that has only rules of it. `table` is the one that it is of.
     #[must_use]
-    pub fn declared(&self, dump: &'snap str) -> Option<Loc<'snap>> {
-        (self.declared_line > 0).then_some(Loc { dump, line: self.declared_line, text: self.declared })
+    pub fn declared(&self, table: &Table<'snap>) -> Option<Loc<'snap>> {
+        let line = table.text.get(self.declared as usize..)?.lines().next()?.trim_end();
+        (self.declared_line > 0).then_some(Loc { dump: table.dump, line: self.declared_line, text: line })
     }
 
-    /// Policy of a builtin chain.
+    /// Policy of a builtin chain of this table.
     #[must_use]
-    pub fn policy(&self) -> Option<&'snap str> {
-        let mut words = self.declared.split_ascii_whitespace();
+    pub fn policy(&self, table: &Table<'snap>) -> Option<&'snap str> {
+        let mut words = self.declared(table)?.text.split_ascii_whitespace();
         match words.next()? {
             "-N" => None,
             "-P" => words.nth(1),
@@ -278,8 +302,9 @@ impl<'snap> Chain<'snap> {
     pub fn body(&self, dump: &'snap str, text: &'snap str) -> &Body<'snap> {
         self.body.get_or_init(|| {
             let mut lines = Vec::with_capacity(self.len());
-            for span in std::iter::once(&self.first).filter(|_| !self.is_empty()).chain(&self.more) {
-                let part = text.get(span.start..span.end).unwrap_or_default();
+            let more = self.more.iter().flat_map(|more| more.iter());
+            for span in std::iter::once(&self.first).filter(|_| !self.is_empty()).chain(more) {
+                let part = text.get(span.start as usize..span.end as usize).unwrap_or_default();
                 lines.extend(part.split('\n').zip(span.line..).map(|(line, number)| Loc {
                     dump,
                     line: number,
@@ -291,8 +316,21 @@ impl<'snap> Chain<'snap> {
     }
 }
 
+fn hash(name: &str) -> u64 {
+    FxBuildHasher.hash_one(name)
+}
+
+/// An offset in a dump, which is no longer than 4 GiB.
+fn place(offset: usize) -> u32 {
+    u32::try_from(offset).unwrap_or(u32::MAX)
+}
+
 /// The line without its counters `[12:720] `.
 fn rule_part(line: &str) -> &str {
+    // counters of rules that nothing met, which is most of them
+    if let Some(rest) = line.strip_prefix("[0:0] ") {
+        return rest;
+    }
     let bytes = line.as_bytes();
     if bytes.first() != Some(&b'[') {
         return line;

@@ -212,12 +212,7 @@ fn load_balancers() {
         json!([{"metadata": {"name": "e"}, "reason": "SyncLoadBalancerFailed", "note": "quota", "eventTime": null,
             "regarding": {"kind": "Service", "namespace": "default", "name": "web"}}]),
     ));
-    case(
-        &told,
-        &[
-            "error lb-pending-no-controller: the load balancer has no address, and its controller says why; SyncLoadBalancerFailed: quota; node port 30080 works meanwhile",
-        ],
-    );
+    case(&told, &["error lb-controller-error: the load balancer's controller fails: quota"]);
     let closed = balancer(&vip, &json!(["203.0.113.0/24", "10.244.0.0/16"]));
     case(&closed, &[]);
     asked(&closed, "web", Some((Origin::External, "203.0.113.7")), &[]);

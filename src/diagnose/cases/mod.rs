@@ -1,5 +1,6 @@
 //! Faults of objects, each beside its healthy twin: what is found in small objects made here.
 
+mod cluster;
 mod endpoints;
 mod services;
 
@@ -10,7 +11,7 @@ use serde_json::{Value, json};
 use super::{Context, object_findings};
 use crate::cluster::paths::Client;
 use crate::cluster::resolve::{Subject, resolve};
-use crate::cluster::{NodeView, ServiceEndpoints};
+use crate::cluster::{Index, NodeView, ServiceEndpoints};
 use crate::collect::snapshot::Objects;
 use crate::query::Target;
 use crate::report::{Finding, Origin};
@@ -73,12 +74,17 @@ fn objects(world: &Value) -> Objects {
         pods: read(world, "pods"),
         nodes: read(world, "nodes"),
         events: read(world, "events"),
+        policies: read(world, "policies"),
+        ingresses: read(world, "ingresses"),
+        proxies: read(world, "proxies"),
         ..Objects::default()
     };
-    for resource in ["services", "pods", "endpointslices", "nodes"] {
+    for resource in ["services", "pods", "endpointslices", "nodes", "servicecidrs"] {
         objects.whole.insert(resource.into());
     }
-    for resource in ["deployments", "replicasets"] {
+    let others =
+        ["deployments", "replicasets", "servicecidrs", "validatingwebhookconfigurations", "apiservices", "httproutes"];
+    for resource in others {
         if let Some(list) = read(world, resource) {
             objects.other.insert(resource.into(), list);
         }
@@ -100,7 +106,9 @@ fn found(world: &Value, target: &str, client: Option<(Origin, &str)>) -> Vec<Fin
         node: "a".into(),
         is_endpoint: false,
     });
+    let index = Index::new(&objects);
     object_findings(&Context {
+        index: &index,
         objects: &objects,
         view: &chosen.view,
         endpoints: &endpoints,

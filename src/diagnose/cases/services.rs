@@ -182,9 +182,9 @@ fn aliases() {
         ],
     );
     case(
-        &[alias("db.example.test", json!({"ports": [{"port": 80, "targetPort": 8080}, {"port": 443}]}))],
+        &[alias("db.example.test", json!({"ports": [{"port": 81, "targetPort": 8080}, {"port": 444}]}))],
         &[
-            "warning external-name-ports-ignored: an ExternalName Service maps no ports: 80 → 8080 is not done; clients must use the port of the host behind the alias",
+            "warning external-name-ports-ignored: an ExternalName Service maps no ports: 81 → 8080 is not done; clients must use the port of the host behind the alias",
         ],
     );
     case(

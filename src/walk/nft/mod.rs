@@ -1,0 +1,453 @@
+//! Inside an nft table: rule after rule, and statement after statement inside a rule, which all act on the packet in
+//! turn. Verdicts, jumps, maps of verdicts. Sources: Linux `net/netfilter/nf_tables_core.c` (nft_do_chain), `nft_*.c`.
+
+#[cfg(test)]
+mod cases;
+mod eval;
+mod nat;
+mod test;
+
+use self::eval::{Value, Weighed};
+use self::test::Answer;
+use super::chains::ends;
+use super::netfilter::{Step, Walker, Way};
+use super::packet::{Action, Dependency, Disposition, Reason};
+use super::state::{Bits, Frame, Made, State, Told};
+use crate::dataplane::Loc;
+use crate::dataplane::hooks::{BaseBody, BaseChain, Hook, Kind};
+use crate::dataplane::nft::base::Policy;
+use crate::dataplane::nft::expr::{Expr, Lookup};
+use crate::dataplane::nft::set::{Data, Found, Known};
+use crate::dataplane::nft::statement::{Rule, Statement, Verdict};
+use crate::dataplane::nft::{Chain, Table};
+use crate::dataplane::plane::{Family, Plane};
+
+/// Chains inside each other, at most (Linux `NFT_JUMP_STACK_SIZE`).
+const DEEP: usize = 16;
+
+/// Connection tracking looks at a packet here (Linux `NF_IP_PRI_CONNTRACK`): rules that run before see no connection.
+const CONNTRACK: i32 = -200;
+
+/// Marks by a random number that are followed each on its own, at most.
+const SPREAD: u32 = 64;
+
+/// Where a rule stands.
+#[derive(Clone, Copy)]
+pub(super) struct Place<'a, 'snap> {
+    pub(super) base: &'a BaseChain<'snap>,
+    pub(super) table: &'a Table<'snap>,
+    /// The base chain.
+    root: &'a Chain<'snap>,
+    pub(super) chain: &'snap str,
+    pub(super) plane: &'a Plane<'snap>,
+}
+
+impl<'snap> Place<'_, 'snap> {
+    /// Whether connection tracking has not seen the packet yet.
+    pub(super) fn before_conntrack(&self, state: &State<'snap>) -> bool {
+        self.base.priority < CONNTRACK
+            && state.made != Made::HereLooped
+            && matches!(state.hook, Hook::Prerouting | Hook::Output)
+    }
+
+    /// The elements of a lookup.
+    fn find(&self, lookup: &Lookup<'snap>, values: &[Known<'snap>]) -> Found<'snap> {
+        match lookup {
+            Lookup::Here(elements) => elements.find(values),
+            Lookup::Named(name) => match self.table.set(name) {
+                Some(set) => set.elements().find(values),
+                None => Found::Perhaps(Vec::new(), format!("@{name} {}", Dependency::CHAIN_MISSING)),
+            },
+        }
+    }
+}
+
+impl<'snap> Walker<'_, 'snap> {
+    /// Goes on to the next rule that does something.
+    pub(super) fn in_nft(
+        &mut self,
+        mut state: State<'snap>,
+        base: &BaseChain<'snap>,
+        table: usize,
+        chain: usize,
+    ) -> Step<'snap> {
+        let tables = &self.plane.nft().tables;
+        let Some((table, root)) = tables.get(table).and_then(|table| Some((table, table.chains.get(chain)?))) else {
+            return Step::Ways(vec![state.undecided(Dependency::Fact("a table is missing".into()))]);
+        };
+        loop {
+            let mut place = Place { base, table, root, chain: root.name, plane: self.plane };
+            let Some(frame) = state.frames.last_mut() else {
+                return Step::Ways(self.nft_policy(state, place));
+            };
+            let Some(chain) = table.chains.get(frame.chain) else {
+                state.frames.pop();
+                continue;
+            };
+            let Some(rule) = chain.rules().get(frame.next) else {
+                state.frames.pop();
+                continue;
+            };
+            place.chain = chain.name;
+            match self.statements(state, place, rule) {
+                Ok(step) => return step,
+                Err(next) => state = next,
+            }
+        }
+    }
+
+    /// What is left of a rule. `Err` if it decides nothing and the next one is next.
+    #[allow(clippy::result_large_err, reason = "the state goes on either way")]
+    fn statements(
+        &mut self,
+        mut state: State<'snap>,
+        place: Place<'_, 'snap>,
+        rule: &Rule<'snap>,
+    ) -> Result<Step<'snap>, State<'snap>> {
+        let from = state.frames.last().map_or(0, |frame| frame.statement);
+        let mut at = from;
+        while let Some(statement) = rule.statements.get(at) {
+            if statement.is_test() {
+                // All tests up to the next action are one question.
+                let end = rule.statements.iter().skip(at).position(|one| !one.is_test() && !one.is_idle());
+                let end = end.map_or(rule.statements.len(), |more| at + more);
+                let tests = rule.statements.get(at..end).unwrap_or_default();
+                let answer = state.ask(tests, place);
+                // What nothing follows does not matter.
+                let matters = end < rule.statements.len();
+                at = end;
+                match answer {
+                    Answer::Yes => {}
+                    Answer::No => return Err(state.next_rule()),
+                    _ if !matters => return Err(state.next_rule()),
+                    Answer::Chance(chance) => return Ok(Step::Ways(fork(state, at, chance))),
+                    Answer::State { fresh, otherwise } => {
+                        return Ok(Step::Ways(by_state(state, at, fresh, &otherwise)));
+                    }
+                    Answer::Unknown(why) => return Ok(undecided(state, at, rule, why)),
+                }
+                continue;
+            }
+            at += 1;
+            if statement.is_idle() {
+                continue;
+            }
+            if let Some(frame) = state.frames.last_mut() {
+                frame.statement = at;
+            }
+            match self.act(state, place, rule, statement) {
+                Ok(ways) => return Ok(Step::Ways(ways)),
+                Err(next) => state = next,
+            }
+        }
+        // What counts or logs and does nothing else is told where it may be of interest.
+        Err(state.next_rule())
+    }
+
+    /// Does what a statement says. `Err` if the rule goes on behind it.
+    #[allow(clippy::result_large_err, reason = "the state goes on either way")]
+    fn act(
+        &mut self,
+        mut state: State<'snap>,
+        place: Place<'_, 'snap>,
+        rule: &Rule<'snap>,
+        statement: &Statement<'snap>,
+    ) -> Result<Vec<Way<'snap>>, State<'snap>> {
+        match statement {
+            Statement::Match { .. } | Statement::Unknown(_) | Statement::Limit(..) | Statement::Pass(_) => Err(state),
+            Statement::Verdict(verdict) => self.verdict(state, place, *verdict, rule.at, None),
+            Statement::Vmap(key, lookup) => self.vmap(state, place, rule, key, lookup),
+            Statement::Mark(value) => {
+                match state.evaluate(value, place) {
+                    Value::One(Known::Number { value, known }) => {
+                        state.mark = Bits { value: low(value), known: low(known) };
+                    }
+                    Value::Break => return Ok(vec![state.next_rule().way()]),
+                    Value::Spread { modulus, offset } if modulus <= SPREAD => {
+                        return Ok(marked_each(&state, place, rule.at, modulus, offset));
+                    }
+                    Value::One(_) | Value::Parts(_) | Value::Data(_) | Value::Spread { .. } | Value::Perhaps(..) => {
+                        state.mark = Bits { value: 0, known: 0 };
+                    }
+                }
+                let now = Action::Mark(state.mark.value);
+                state.hop(place.base.table, place.chain, now, Some(rule.at));
+                Err(state)
+            }
+            Statement::CtMark(value) => {
+                if !state.has_connection(place) {
+                    return Ok(vec![state.next_rule().way()]);
+                }
+                state.ctmark = match state.evaluate(value, place) {
+                    Value::One(Known::Number { value, known }) => Bits { value: low(value), known: low(known) },
+                    _ => Bits { value: 0, known: 0 },
+                };
+                state.hop(place.base.table, place.chain, Action::Pass("ct mark set".into()), Some(rule.at));
+                Err(state)
+            }
+            Statement::Notrack => {
+                // nft_ct.c nft_notrack_eval: what has a connection keeps it.
+                if place.before_conntrack(&state) {
+                    state.connection.tracked = Told::No;
+                    state.hop(place.base.table, place.chain, Action::Notrack, Some(rule.at));
+                }
+                Err(state)
+            }
+            Statement::Reject(with) => {
+                let with = reject_name(with, state.family);
+                if with == "tcp-reset" && state.protocol != super::packet::Protocol::Tcp {
+                    state.hop(place.base.table, place.chain, Action::Drop, Some(rule.at));
+                    return Ok(ends(&state, Disposition::Dropped, Reason::Rule(rule.at)));
+                }
+                state.hop(place.base.table, place.chain, Action::Reject(with.clone()), Some(rule.at));
+                Ok(ends(&state, Disposition::Rejected, Reason::RejectedWith(rule.at, with)))
+            }
+            Statement::Dnat(nat) => self.nft_dnat(state, place, rule, nat),
+            Statement::Redirect(nat) => self.nft_redirect(state, place, rule, nat),
+            Statement::Snat(nat) => Self::nft_snat(state, place, rule, nat),
+            Statement::Masquerade => Ok(self.nft_masquerade(state, place, rule)),
+            Statement::Other(text) => {
+                let why = Dependency::Rule(rule.at, format!("what `{text}` does is not known"));
+                state.hop(place.base.table, place.chain, Action::Unknown((*text).into()), Some(rule.at));
+                Ok(vec![state.undecided(why)])
+            }
+        }
+    }
+
+    #[allow(clippy::result_large_err, reason = "the state goes on either way")]
+    fn verdict(
+        &mut self,
+        mut state: State<'snap>,
+        place: Place<'_, 'snap>,
+        verdict: Verdict<'snap>,
+        at: Loc<'snap>,
+        chance: Option<f64>,
+    ) -> Result<Vec<Way<'snap>>, State<'snap>> {
+        let table = place.base.table;
+        let hop = |state: &mut State<'snap>, action| state.hop_with(table, place.chain, action, Some(at), chance);
+        match verdict {
+            Verdict::Continue => Err(state),
+            Verdict::Accept => {
+                hop(&mut state, Action::Accept);
+                Ok(self.leave_nft(state, place))
+            }
+            Verdict::Drop => {
+                hop(&mut state, Action::Drop);
+                Ok(ends(&state, Disposition::Dropped, Reason::Rule(at)))
+            }
+            Verdict::Return => {
+                hop(&mut state, Action::Return);
+                state.frames.pop();
+                let ways = if state.frames.is_empty() { self.nft_policy(state, place) } else { vec![state.way()] };
+                Ok(ways)
+            }
+            Verdict::Queue => {
+                hop(&mut state, Action::Unknown("queue".into()));
+                let why = Dependency::Rule(at, "a process decides, by a queue".into());
+                Ok(vec![state.undecided(why)])
+            }
+            Verdict::Jump(name) | Verdict::Goto(name) => {
+                let Some(chain) = place.table.index_of(name) else {
+                    hop(&mut state, Action::Unknown(name.into()));
+                    let why = format!("chain {name} {}", Dependency::CHAIN_MISSING);
+                    return Ok(vec![state.undecided(Dependency::Rule(at, why))]);
+                };
+                if state.frames.len() > DEEP {
+                    let why = format!("more than {DEEP} chains lie inside each other");
+                    return Ok(vec![state.undecided(Dependency::Rule(at, why))]);
+                }
+                if matches!(verdict, Verdict::Goto(_)) {
+                    hop(&mut state, Action::Goto(name));
+                    state.frames.pop();
+                } else {
+                    hop(&mut state, Action::Jump(name));
+                    if let Some(frame) = state.frames.last_mut() {
+                        (frame.next, frame.statement) = (frame.next + 1, 0);
+                    }
+                }
+                state.frames.push(Frame { chain, next: 0, statement: 0 });
+                Ok(vec![state.way()])
+            }
+        }
+    }
+
+    #[allow(clippy::result_large_err, reason = "the state goes on either way")]
+    fn vmap(
+        &mut self,
+        state: State<'snap>,
+        place: Place<'_, 'snap>,
+        rule: &Rule<'snap>,
+        key: &Expr<'snap>,
+        lookup: &Lookup<'snap>,
+    ) -> Result<Vec<Way<'snap>>, State<'snap>> {
+        match state.look_up(key, lookup, place) {
+            Weighed::None | Weighed::Break => Ok(vec![state.next_rule().way()]),
+            Weighed::One(element) => {
+                let at = element_place(lookup, &element, rule.at);
+                match (element.data, element.limited) {
+                    (Data::Verdict(verdict), false) => self.verdict(state, place, verdict, at, None),
+                    (Data::Verdict(_) | Data::Values(_) | Data::None, _) => {
+                        Ok(vec![state.undecided(Dependency::Rule(at, "the element is not understood".into()))])
+                    }
+                }
+            }
+            Weighed::Shares(shares) => {
+                let mut ways = Vec::with_capacity(shares.len());
+                for (weight, element) in shares {
+                    let mut one = state.clone();
+                    one.share *= weight;
+                    let chance = one.when.is_none().then_some(one.share);
+                    let Some(element) = element else {
+                        ways.push(one.next_rule().way());
+                        continue;
+                    };
+                    let at = element_place(lookup, &element, rule.at);
+                    let Data::Verdict(verdict) = element.data else {
+                        ways.push(one.undecided(Dependency::Rule(at, "the element is not understood".into())));
+                        continue;
+                    };
+                    match self.verdict(one, place, verdict, at, chance) {
+                        Ok(more) => ways.extend(more),
+                        Err(on) => ways.push(on.way()),
+                    }
+                }
+                Ok(ways)
+            }
+            Weighed::Perhaps(_, why) => Ok(vec![state.undecided(Dependency::Rule(rule.at, why))]),
+        }
+    }
+
+    /// Ends this base chain, and no other; what is made here and has changed is routed anew by chains of type route.
+    fn leave_nft(&self, mut state: State<'snap>, place: Place<'_, 'snap>) -> Vec<Way<'snap>> {
+        if matches!(place.base.body, BaseBody::Nft { kind: Kind::Route, .. }) {
+            return self.leave_table_routed(state);
+        }
+        state.leave_table();
+        vec![state.way()]
+    }
+
+    /// The end of a base chain.
+    fn nft_policy(&self, mut state: State<'snap>, place: Place<'_, 'snap>) -> Vec<Way<'snap>> {
+        let Some(base) = place.root.base else {
+            state.leave_table();
+            return vec![state.way()];
+        };
+        match base.policy {
+            Policy::Drop => {
+                state.hop(place.base.table, place.root.name, Action::Policy("DROP"), Some(base.at));
+                ends(&state, Disposition::Dropped, Reason::Policy(base.at))
+            }
+            Policy::Accept => {
+                if base.kind == "filter" && place.base.priority >= 0 {
+                    state.hop(place.base.table, place.root.name, Action::Policy("ACCEPT"), Some(base.at));
+                }
+                self.leave_nft(state, place)
+            }
+        }
+    }
+}
+
+/// The line that a verdict of a map stands in: that of the element, unless the map is part of the rule.
+fn element_place<'snap>(
+    lookup: &Lookup<'snap>,
+    element: &crate::dataplane::nft::set::Element<'snap>,
+    rule: Loc<'snap>,
+) -> Loc<'snap> {
+    match lookup {
+        Lookup::Named(_) => Loc { dump: rule.dump, line: element.line, text: element.text },
+        Lookup::Here(_) => rule,
+    }
+}
+
+/// The rule matches for this share of the packets.
+fn fork(state: State<'_>, at: usize, chance: f64) -> Vec<Way<'_>> {
+    let (mut taken, mut passed) = (state.clone().at_statement(at), state.next_rule());
+    taken.share *= chance;
+    passed.share *= 1.0 - chance;
+    vec![taken.way(), passed.way()]
+}
+
+/// The rule matches or not by what came before: a fresh client goes one way, others the other.
+fn by_state<'snap>(state: State<'snap>, at: usize, fresh: super::matches::Fresh, otherwise: &str) -> Vec<Way<'snap>> {
+    let mut known = state.clone();
+    known.share = 0.0;
+    known.only_when(&format!("when {otherwise}"));
+    match fresh {
+        super::matches::Fresh::Passes => vec![known.at_statement(at).way(), state.next_rule().way()],
+        super::matches::Fresh::Matches => vec![state.at_statement(at).way(), known.next_rule().way()],
+    }
+}
+
+fn undecided<'snap>(state: State<'snap>, at: usize, rule: &Rule<'snap>, why: String) -> Step<'snap> {
+    let line = rule.at.line;
+    let taken = state.clone().at_statement(at).way();
+    let passed = state.clone().next_rule().way();
+    Step::Undecided(
+        Dependency::Rule(rule.at, why),
+        Box::new(state),
+        [(format!("if line {line} matches"), vec![taken]), (format!("if line {line} does not match"), vec![passed])],
+    )
+}
+
+impl State<'_> {
+    /// Goes on at a statement of the rule.
+    fn at_statement(mut self, at: usize) -> Self {
+        if let Some(frame) = self.frames.last_mut() {
+            frame.statement = at;
+        }
+        self
+    }
+
+    /// Goes on with the next rule.
+    fn next_rule(mut self) -> Self {
+        if let Some(frame) = self.frames.last_mut() {
+            (frame.next, frame.statement) = (frame.next + 1, 0);
+        }
+        self
+    }
+
+    /// Whether there is a connection to ask about.
+    fn has_connection(&self, place: Place<'_, '_>) -> bool {
+        self.connection.tracked == Told::Yes
+            && !(place.base.priority < CONNTRACK
+                && self.made != Made::HereLooped
+                && matches!(self.hook, Hook::Prerouting | Hook::Output))
+    }
+}
+
+/// The lower 32 bits.
+fn low(value: u128) -> u32 {
+    u32::try_from(value & u128::from(u32::MAX)).unwrap_or_default()
+}
+
+/// The packet with each of these marks.
+fn marked_each<'snap>(
+    state: &State<'snap>,
+    place: Place<'_, 'snap>,
+    at: Loc<'snap>,
+    modulus: u32,
+    offset: u32,
+) -> Vec<Way<'snap>> {
+    (0..modulus)
+        .map(|turn| {
+            let mut one = state.clone();
+            one.share /= f64::from(modulus);
+            one.mark = Bits { value: offset.wrapping_add(turn), known: u32::MAX };
+            let chance = one.when.is_none().then_some(one.share);
+            let now = Action::Mark(one.mark.value);
+            one.hop_with(place.base.table, place.chain, now, Some(at), chance);
+            one.way()
+        })
+        .collect()
+}
+
+/// Name of the answer, as ip6tables prints it for IPv6.
+fn reject_name(with: &str, family: Family) -> String {
+    match (with, family) {
+        ("icmp-port-unreachable", Family::V6) => "icmp6-port-unreachable".into(),
+        ("icmp-net-unreachable", Family::V6) => "icmp6-no-route".into(),
+        ("icmp-host-unreachable", Family::V6) => "icmp6-addr-unreachable".into(),
+        ("icmp-admin-prohibited", Family::V6) => "icmp6-adm-prohibited".into(),
+        _ => with.into(),
+    }
+}
