@@ -203,8 +203,10 @@ impl<'snap> ServiceEndpoints<'snap> {
         let Gathered { mut all, mut left_out, at: _ } = found;
         all.sort_by_cached_key(|endpoint| endpoint.address.to_string());
         // Slices may share the ports of a Service among them: what one lacks, another serves.
-        let served: FxHashSet<String> = all.iter().map(|e| e.address.ip().to_string()).collect();
-        left_out.retain(|l| !matches!(l.why, WhyNot::PortNotServed(_)) || !served.contains(&l.address));
+        if !left_out.is_empty() {
+            let served: FxHashSet<String> = all.iter().map(|e| e.address.ip().to_string()).collect();
+            left_out.retain(|l| !matches!(l.why, WhyNot::PortNotServed(_)) || !served.contains(&l.address));
+        }
         PortEndpoints {
             all,
             cluster: Vec::new(),

@@ -33,6 +33,8 @@ pub struct Links<'snap> {
     interfaces: Vec<Interface<'snap>>,
     /// Addresses whose interface is not known: of Node objects, or of `/proc`.
     loose: Vec<IpAddr>,
+    /// Every address of the node that is known.
+    held: FxHashSet<IpAddr>,
     knows_interfaces: Knows,
     v4: Routing<'snap>,
     v6: Routing<'snap>,
@@ -79,6 +81,7 @@ impl<'snap> Links<'snap> {
         let mut links = Self {
             interfaces: Vec::new(),
             loose: Vec::new(),
+            held: FxHashSet::default(),
             knows_interfaces: Knows::Nothing,
             v4: Routing::default(),
             v6: Routing::default(),
@@ -99,6 +102,7 @@ impl<'snap> Links<'snap> {
         links.read_rules(dumps);
         proc::complete(&mut links, dumps);
         links.assume(node_addresses);
+        links.held = links.addresses().map(|(ip, _)| ip).collect();
         links
     }
 
@@ -186,6 +190,9 @@ impl<'snap> Links<'snap> {
             if matches!(routing.rules, Rules::NotRead) {
                 self.family_mut(family).rules = Rules::Read(rules::default_rules(family));
             }
+            let starts =
+                matches!(&self.family(family).rules, Rules::Read(list) if *list == rules::default_rules(family));
+            self.family_mut(family).as_the_kernel_starts = starts;
             self.assumed.append(&mut words);
         }
     }
@@ -295,7 +302,7 @@ impl<'snap> Links<'snap> {
         if ip.is_loopback() && (ip.is_ipv4() || ip == IpAddr::V6(std::net::Ipv6Addr::LOCALHOST)) {
             return Tri::Yes;
         }
-        if self.addresses().any(|(held, _)| held == ip) || self.bound.contains(&ip) {
+        if self.held.contains(&ip) || self.bound.contains(&ip) {
             return Tri::Yes;
         }
         match self.family(Family::of(ip)).addresses {

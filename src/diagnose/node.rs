@@ -15,7 +15,7 @@ use crate::dataplane::plane::{Family, Plane, Read, dumps_of};
 use crate::query::{Client, Query};
 use crate::report::{AddressKind, Code, Gap, Origin, PathInfo, PathState, Trace};
 use crate::walk::packet::{Entry, Outcome, Packet, Protocol};
-use crate::walk::walk;
+use crate::walk::{ends, walk};
 
 use super::clients::{Clients, Place};
 use super::compare::{Comparison, compare, strictly};
@@ -57,6 +57,11 @@ impl<'snap> NodePlane<'snap> {
         let mode = detect_with(&plane, objects);
         let addresses = node_addresses(&view, &plane);
         Self { view, plane: Arc::new(plane), mode, addresses }
+    }
+
+    /// Whether the ends of packets tell that paths are as promised: IPVS and userspace mode look at hops, too.
+    pub(super) const fn tells_by_ends(&self) -> bool {
+        matches!(self.mode.kind, ModeKind::Iptables(_) | ModeKind::Nftables)
     }
 
     /// The node with nothing walked yet.
@@ -122,6 +127,9 @@ impl PathResult<'_> {
     }
 }
 
+/// How packets are followed: with their hops, or to their ends alone.
+type Walk<'snap> = fn(&Plane<'snap>, &Packet) -> Vec<Outcome<'snap>>;
+
 /// What is asked of a node.
 #[derive(Clone, Copy)]
 pub struct Question<'a, 'snap> {
@@ -151,6 +159,16 @@ impl<'snap> Question<'_, 'snap> {
     /// Asks one node that is read already.
     #[must_use]
     pub fn ask_of(self, node: &NodePlane<'snap>) -> NodeResult<'snap> {
+        self.follow(node, walk)
+    }
+
+    /// Asks where packets end and not how they come there: outcomes have no hops.
+    #[must_use]
+    pub(super) fn ask_for_ends(self, node: &NodePlane<'snap>) -> NodeResult<'snap> {
+        self.follow(node, ends)
+    }
+
+    fn follow(self, node: &NodePlane<'snap>, walk: Walk<'snap>) -> NodeResult<'snap> {
         let mut result = node.result();
         let needs_no_node = self.service.is_some_and(|(view, _, _)| view.not_programmed().is_some());
         if needs_no_node {
@@ -173,7 +191,7 @@ impl<'snap> Question<'_, 'snap> {
         }
         let families = self.families(&plain);
         let clients = Clients::of(here, service, &families, self.query.from.as_ref(), &self.query.namespace);
-        let found = self.walk_all(&result, &node.addresses, &clients, &plain);
+        let found = self.walk_all(&result, &node.addresses, &clients, &plain, walk);
         result.said.extend(clients.said);
         result.clients = clients.list;
         let mut assumed: Vec<String> = families.iter().flat_map(|family| result.plane.assumed(*family)).collect();
@@ -257,10 +275,11 @@ impl<'snap> Question<'_, 'snap> {
         addresses: &[IpAddr],
         clients: &Clients,
         plain: &[(IpAddr, u16, Protocol)],
+        walk: Walk<'snap>,
     ) -> Vec<PathResult<'snap>> {
         let around = Surroundings { node_addresses: addresses, pod_ranges: self.index.pod_ranges() };
         let Some((view, ports, endpoints)) = self.service else {
-            return walk_plain(node, clients, plain);
+            return walk_plain(node, clients, plain, walk);
         };
         let mut asked: Vec<IpAddr> = addresses.to_vec();
         let mut sorted: BTreeMap<(&str, Protocol, crate::cluster::Family), PortEndpoints<'snap>> = BTreeMap::new();
@@ -279,7 +298,7 @@ impl<'snap> Question<'_, 'snap> {
                 if node.mode.kind == ModeKind::Ipvs {
                     expected = expected.in_ipvs_mode(view, &spec, on_node);
                 }
-                walk_one(node, spec.info(), Some(spec.port), Some(expected))
+                walk_one(node, spec.info(), Some(spec.port), Some(expected), walk)
             })
             .collect()
     }
@@ -290,6 +309,7 @@ fn walk_plain<'snap>(
     node: &NodeResult<'snap>,
     clients: &Clients,
     plain: &[(IpAddr, u16, Protocol)],
+    walk: Walk<'snap>,
 ) -> Vec<PathResult<'snap>> {
     let mut paths = Vec::new();
     for (to, port, protocol) in plain {
@@ -311,7 +331,7 @@ fn walk_plain<'snap>(
                 address: AddressKind::Plain,
                 port_name: String::new(),
             };
-            paths.push(walk_one(node, info, None, None));
+            paths.push(walk_one(node, info, None, None, walk));
         }
     }
     paths
@@ -385,6 +405,7 @@ fn walk_one<'snap>(
     info: PathInfo,
     port: Option<PortView<'snap>>,
     expectation: Option<Expectation>,
+    walk: Walk<'snap>,
 ) -> PathResult<'snap> {
     let entry = match info.origin {
         Origin::Node => Entry::Local,

@@ -81,8 +81,8 @@ fn way(node: &NodeResult<'_>, range: &IpNet) -> Way {
     let lookup = node.plane.links.route(&RouteKey { ingress: Ingress::Here, ..RouteKey::to(host) });
     match lookup.possible() {
         [route] => match route.prefix {
-            Some(prefix) if prefix.prefix_len() == 0 => Way::Default(route.text.clone()),
-            Some(_) if !route.kind.refuses() => Way::Own(route.text.clone()),
+            Some(prefix) if prefix.prefix_len() == 0 => Way::Default(route.text()),
+            Some(_) if !route.kind.refuses() => Way::Own(route.text()),
             Some(_) | None => Way::Unknown,
         },
         [] | [_, ..] => Way::Unknown,

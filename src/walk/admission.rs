@@ -159,7 +159,7 @@ enum Back {
 fn back_by(plane: &Plane<'_>, state: &State<'_>, route: &Route<'_>, filter: u64) -> Back {
     let src = state.src;
     if route.kind != RouteKind::Unicast {
-        return Back::Not(format!("there is no way back to {src} (`{}`)", route.text));
+        return Back::Not(format!("there is no way back to {src} (`{}`)", route.text()));
     }
     let Some(iif) = state.iif.name() else {
         return if filter == STRICT { Back::Open } else { Back::Fits };

@@ -3,9 +3,11 @@
 
 use std::rc::Rc;
 
+use smallvec::smallvec;
+
 use super::ends::finish;
 use super::matches::{Fresh, Holds};
-use super::netfilter::{Step, Walker, Way};
+use super::netfilter::{Step, Walker, Way, Ways};
 use super::packet::{Action, Dependency, Disposition, Reason};
 use super::state::{Frame, Made, State, Told};
 use crate::dataplane::Loc;
@@ -29,7 +31,7 @@ impl<'snap> Walker<'_, 'snap> {
     /// Goes on to the next rule that does something.
     pub(super) fn in_chain(
         &mut self,
-        mut state: State<'snap>,
+        mut state: Box<State<'snap>>,
         base: &BaseChain<'snap>,
         loaded: &Loaded<'snap>,
         table: &Table<'snap>,
@@ -52,7 +54,7 @@ impl<'snap> Walker<'_, 'snap> {
                 Some(Ok(rule)) => rule,
                 Some(Err(unread)) => {
                     let why = Dependency::Rule(unread.at, format!("the line cannot be read: {}", unread.why));
-                    return Step::Ways(vec![state.undecided(why)]);
+                    return Step::Ways(smallvec![state.undecided(why)]);
                 }
                 None => continue,
             };
@@ -61,7 +63,7 @@ impl<'snap> Walker<'_, 'snap> {
                 Holds::No => {}
                 Holds::Yes(chance) if chance >= 1.0 => return Step::Ways(self.take(state, place, rule, None)),
                 Holds::Yes(chance) => {
-                    let (taken, passed) = split(&state, chance);
+                    let (taken, passed) = split(state, chance);
                     return Step::Ways(self.fork(taken, passed, place, rule));
                 }
                 Holds::State { fresh, otherwise, chance } => {
@@ -71,7 +73,7 @@ impl<'snap> Walker<'_, 'snap> {
                     return Step::Ways(match fresh {
                         Fresh::Passes => self.fork(known, state, place, rule),
                         Fresh::Matches => {
-                            let (taken, passed) = split(&state, chance);
+                            let (taken, passed) = split(state, chance);
                             let mut ways = self.fork(taken, passed, place, rule);
                             ways.push(known.way());
                             ways
@@ -84,10 +86,10 @@ impl<'snap> Walker<'_, 'snap> {
                     let line = rule.at.line;
                     return Step::Undecided(
                         Dependency::Rule(rule.at, why),
-                        Box::new(state.clone()),
+                        state.clone(),
                         [
                             (format!("if line {line} matches"), taken),
-                            (format!("if line {line} does not match"), vec![state.way()]),
+                            (format!("if line {line} does not match"), smallvec![state.way()]),
                         ],
                     );
                 }
@@ -97,11 +99,11 @@ impl<'snap> Walker<'_, 'snap> {
 
     fn fork(
         &mut self,
-        taken: State<'snap>,
-        passed: State<'snap>,
+        taken: Box<State<'snap>>,
+        passed: Box<State<'snap>>,
         place: Place<'_, 'snap>,
         rule: &Rule<'snap>,
-    ) -> Vec<Way<'snap>> {
+    ) -> Ways<'snap> {
         let chance = taken.when.is_none().then_some(taken.share);
         let mut ways = self.take(taken, place, rule, chance);
         if passed.share > 0.0 || passed.when.is_some() {
@@ -113,23 +115,23 @@ impl<'snap> Walker<'_, 'snap> {
     /// Does what the rule says.
     fn take(
         &mut self,
-        mut state: State<'snap>,
+        mut state: Box<State<'snap>>,
         place: Place<'_, 'snap>,
         rule: &Rule<'snap>,
         chance: Option<f64>,
-    ) -> Vec<Way<'snap>> {
+    ) -> Ways<'snap> {
         let Place { base, chain, .. } = place;
         let at = Some(rule.at);
         let hop = |state: &mut State<'snap>, action| state.hop_with(base.table, chain, action, at, chance);
         match &rule.target {
             Target::None => {
                 hop(&mut state, Action::Pass("counted".into()));
-                vec![state.way()]
+                smallvec![state.way()]
             }
             Target::Pass => {
                 let name = rule.target_text.split(' ').nth(1).unwrap_or_default();
                 hop(&mut state, Action::Pass(name.into()));
-                vec![state.way()]
+                smallvec![state.way()]
             }
             Target::Accept => {
                 hop(&mut state, Action::Accept);
@@ -148,7 +150,7 @@ impl<'snap> Walker<'_, 'snap> {
                 hop(&mut state, Action::Return);
                 state.frames.pop();
                 // From a builtin chain, or one that was gone to from it, there is only the policy to return to.
-                if state.frames.is_empty() { self.policy(state, base, place.table) } else { vec![state.way()] }
+                if state.frames.is_empty() { self.policy(state, base, place.table) } else { smallvec![state.way()] }
             }
             Target::Jump(name) => Self::jump(state, place, rule, Action::Jump(name), name, chance),
             Target::Goto(name) => Self::jump(state, place, rule, Action::Goto(name), name, chance),
@@ -156,19 +158,19 @@ impl<'snap> Walker<'_, 'snap> {
                 state.mark = state.mark.set_xmark(*value, *mask);
                 let now = Action::Mark(state.mark.value);
                 hop(&mut state, now);
-                vec![state.way()]
+                smallvec![state.way()]
             }
             Target::Connmark(set) => {
                 state.connmark(*set);
                 hop(&mut state, Action::Pass("CONNMARK".into()));
-                vec![state.way()]
+                smallvec![state.way()]
             }
             Target::Notrack => {
                 state.connection.tracked = Told::No;
                 hop(&mut state, Action::Notrack);
-                vec![state.way()]
+                smallvec![state.way()]
             }
-            Target::Dnat(range) => self.dnat(&state, place, rule, *range, chance),
+            Target::Dnat(range) => self.dnat(state, place, rule, *range, chance),
             Target::Redirect(ports) => self.redirect(state, place, rule, *ports, chance),
             Target::Netmap(net) => self.netmap(state, place, rule, *net, chance),
             Target::Snat(range) => super::nat::snat(state, place, rule, *range, chance),
@@ -176,38 +178,34 @@ impl<'snap> Walker<'_, 'snap> {
             Target::Unknown(name) => {
                 let why = Dependency::Rule(rule.at, format!("what target `{name}` does is not known"));
                 hop(&mut state, Action::Unknown((*name).into()));
-                vec![state.undecided(why)]
+                smallvec![state.undecided(why)]
             }
         }
     }
 
     fn jump(
-        mut state: State<'snap>,
+        mut state: Box<State<'snap>>,
         place: Place<'_, 'snap>,
         rule: &Rule<'snap>,
         action: Action<'snap>,
         name: &'snap str,
         chance: Option<f64>,
-    ) -> Vec<Way<'snap>> {
+    ) -> Ways<'snap> {
         let Some(index) = place.table.index_of(name) else {
             state.hop_with(place.base.table, place.chain, Action::Unknown(name.into()), Some(rule.at), chance);
-            return vec![
+            return smallvec![
                 state.undecided(Dependency::Rule(rule.at, format!("chain {name} {}", Dependency::CHAIN_MISSING))),
             ];
         };
-        let declared = place
-            .table
-            .chains
-            .get(index)
-            .is_some_and(|chain| chain.declared(place.table).is_some() || !chain.is_empty());
+        let declared = place.table.chains.get(index).is_some_and(|chain| chain.is_declared() || !chain.is_empty());
         if !declared {
             state.hop_with(place.base.table, place.chain, Action::Unknown(name.into()), Some(rule.at), chance);
-            return vec![
+            return smallvec![
                 state.undecided(Dependency::Rule(rule.at, format!("chain {name} {}", Dependency::CHAIN_MISSING))),
             ];
         }
         if state.frames.len() > DEEP {
-            return vec![
+            return smallvec![
                 state.undecided(Dependency::Rule(rule.at, format!("more than {DEEP} chains lie inside each other"))),
             ];
         }
@@ -221,30 +219,30 @@ impl<'snap> Walker<'_, 'snap> {
             state.frames.pop();
         }
         state.frames.push(Frame { chain: index, next: 0, statement: 0 });
-        vec![state.way()]
+        smallvec![state.way()]
     }
 
     /// Ends a base chain without a new destination; mangle at OUTPUT routes anew when the mark has changed.
-    fn leave_base(&self, mut state: State<'snap>, base: &BaseChain<'snap>) -> Vec<Way<'snap>> {
+    fn leave_base(&self, mut state: Box<State<'snap>>, base: &BaseChain<'snap>) -> Ways<'snap> {
         if base.table == "mangle" {
             return self.leave_table_routed(state);
         }
         state.leave_table();
-        vec![state.way()]
+        smallvec![state.way()]
     }
 
     /// Ends the table at this hook; a packet that is made here and has changed is routed anew
     /// (Linux `ip_route_me_harder`, called by mangle and nat at OUTPUT).
-    pub(super) fn leave_table_routed(&self, mut state: State<'snap>) -> Vec<Way<'snap>> {
+    pub(super) fn leave_table_routed(&self, mut state: Box<State<'snap>>) -> Ways<'snap> {
         state.leave_table();
         if state.made == Made::Here && state.hook == Hook::Output {
             return self.reroute(state);
         }
-        vec![state.way()]
+        smallvec![state.way()]
     }
 
     /// The end of a builtin chain.
-    fn policy(&self, mut state: State<'snap>, base: &BaseChain<'snap>, table: &Table<'snap>) -> Vec<Way<'snap>> {
+    fn policy(&self, mut state: Box<State<'snap>>, base: &BaseChain<'snap>, table: &Table<'snap>) -> Ways<'snap> {
         let chain = table.chain(state.hook.chain());
         let name: &'static str = state.hook.chain();
         let at: Option<Loc<'snap>> = chain.and_then(|chain| chain.declared(table));
@@ -265,7 +263,7 @@ impl<'snap> Walker<'_, 'snap> {
                     || Dependency::Fact(format!("the policy of {name} is not known")),
                     |at| Dependency::Rule(at, "the policy is not known".into()),
                 );
-                vec![state.undecided(why)]
+                smallvec![state.undecided(why)]
             }
         }
     }
@@ -298,8 +296,8 @@ impl State<'_> {
     }
 }
 
-fn split<'snap>(state: &State<'snap>, chance: f64) -> (State<'snap>, State<'snap>) {
-    let (mut taken, mut passed) = (state.clone(), state.clone());
+fn split<'snap>(state: Box<State<'snap>>, chance: f64) -> (Box<State<'snap>>, Box<State<'snap>>) {
+    let (mut taken, mut passed) = (state.clone(), state);
     taken.share *= chance;
     passed.share *= 1.0 - chance;
     if chance >= 1.0 {
@@ -308,8 +306,8 @@ fn split<'snap>(state: &State<'snap>, chance: f64) -> (State<'snap>, State<'snap
     (taken, passed)
 }
 
-pub(super) fn ends<'snap>(state: &State<'snap>, disposition: Disposition, reason: Reason<'snap>) -> Vec<Way<'snap>> {
-    vec![Way::Ends(Box::new(finish(state, disposition, Some(reason), Vec::new())))]
+pub(super) fn ends<'snap>(state: &State<'snap>, disposition: Disposition, reason: Reason<'snap>) -> Ways<'snap> {
+    smallvec![Way::Ends(Box::new(finish(state, disposition, Some(reason), Vec::new())))]
 }
 
 /// Full name of the answer: `ip6tables` prints `icmp6-…`, and short forms exist.

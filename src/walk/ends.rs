@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use super::packet::{Dependency, Disposition, Outcome, Reason};
-use super::state::{Bound, State, Told};
+use super::state::{State, Told};
 
 /// Makes an outcome of a packet that is at its end.
 pub(super) fn finish<'snap>(
@@ -19,7 +19,8 @@ pub(super) fn finish<'snap>(
         reason,
         destination: state.destination(),
         source: (state.src_told == Told::Yes).then_some(state.src),
-        masqueraded: state.masqueraded == Bound::Yes,
+        masqueraded: state.masqueraded.is_some(),
+        masqueraded_at: state.masqueraded,
         interface: state.route_oif.name(),
         depends_on,
         hops: state.trail.hops(),

@@ -4,9 +4,11 @@
 
 use std::net::SocketAddr;
 
+use smallvec::smallvec;
+
 use super::ends::finish;
 use super::matches::Answer;
-use super::netfilter::{Step, Walker, Way};
+use super::netfilter::{Step, Walker, Way, Ways};
 use super::packet::{Action, Dependency, Disposition, Protocol, Reason};
 use super::routing::unroutable;
 use super::state::{Balanced, Bound, Iface, Made, State, Told};
@@ -43,8 +45,8 @@ enum Takes {
 
 impl<'snap> Walker<'_, 'snap> {
     /// A packet is at the hook of IPVS.
-    pub(super) fn ipvs(&self, mut state: State<'snap>) -> Step<'snap> {
-        let pass = |mut state: State<'snap>| {
+    pub(super) fn ipvs(&self, mut state: Box<State<'snap>>) -> Step<'snap> {
+        let pass = |mut state: Box<State<'snap>>| {
             state.base += 1;
             state.goes()
         };
@@ -59,7 +61,7 @@ impl<'snap> Walker<'_, 'snap> {
         };
         let server = match self.plane.ipvs().find(wanted) {
             Found::None => return pass(state),
-            Found::Unknown(why) => return Step::Ways(vec![state.undecided(Dependency::Fact(why))]),
+            Found::Unknown(why) => return Step::Ways(smallvec![state.undecided(Dependency::Fact(why))]),
             Found::Server(server) => server,
         };
         let of_port = match server.key {
@@ -77,27 +79,27 @@ impl<'snap> Walker<'_, 'snap> {
         if server.servers.is_empty() && server.unread.is_none() && server.goes_on.is_none()
             || of_port.is_some_and(|port| port == 0) && server.persistent.is_none()
         {
-            return Step::Ways(vec![refuse(state, &server)]);
+            return Step::Ways(smallvec![refuse(state, &server)]);
         }
         if let Some(at) = server.unread {
             let why = Dependency::Rule(at, "this server of IPVS cannot be read".into());
-            return Step::Ways(vec![state.undecided(why)]);
+            return Step::Ways(smallvec![state.undecided(why)]);
         }
         match chances(&server) {
-            Err(why) => Step::Ways(vec![state.undecided(Dependency::Rule(server.at, why))]),
+            Err(why) => Step::Ways(smallvec![state.undecided(Dependency::Rule(server.at, why))]),
             Ok(chances) => Step::Ways(self.each(&state, &server, &chances)),
         }
     }
 
     /// Sends the packet to each server that may be chosen.
-    fn each(&self, state: &State<'snap>, server: &Virtual<'snap>, chances: &[Chance<'_, 'snap>]) -> Vec<Way<'snap>> {
-        let mut ways = Vec::new();
+    fn each(&self, state: &State<'snap>, server: &Virtual<'snap>, chances: &[Chance<'_, 'snap>]) -> Ways<'snap> {
+        let mut ways = Ways::new();
         let quiescent = self.plane.sysctls.number("net.ipv4.vs.expire_quiescent_template");
         if let Some(seconds) = server.persistent {
             let within = if seconds > 0 { format!(" in the last {seconds} s") } else { " lately".to_owned() };
             // A client that was sent to a server stays with it, also to one of weight 0 unless the kernel lets go.
             for real in server.servers.iter().filter(|real| real.weight != Some(0) || quiescent == Some(0)) {
-                let mut known = state.clone();
+                let mut known = Box::new(state.clone());
                 known.share = 0.0;
                 known.only_when(&format!("when this client was sent to {}{within}", real.to));
                 ways.extend(self.send_on(known, server, real, None));
@@ -108,7 +110,7 @@ impl<'snap> Walker<'_, 'snap> {
             ways.push(state.undecided(Dependency::Rule(at, why)));
         }
         if chances.is_empty() {
-            let mut refused = state.clone();
+            let mut refused = Box::new(state.clone());
             if server.goes_on.is_some() {
                 refused.share = 0.0;
                 refused.only_when(NO_OTHERS);
@@ -117,7 +119,7 @@ impl<'snap> Walker<'_, 'snap> {
             return ways;
         }
         for chance in chances {
-            let mut chosen = state.clone();
+            let mut chosen = Box::new(state.clone());
             let when = match (&chance.when, server.goes_on) {
                 (Some(when), Some(_)) => Some(format!("{when}, {NO_OTHERS}")),
                 (None, Some(_)) if chance.share < 1.0 => Some(format!("{:.1} %, {NO_OTHERS}", chance.share * 100.0)),
@@ -145,11 +147,11 @@ impl<'snap> Walker<'_, 'snap> {
     /// The packet goes to this server.
     fn send_on(
         &self,
-        mut state: State<'snap>,
+        mut state: Box<State<'snap>>,
         server: &Virtual<'snap>,
         real: &Real<'snap>,
         share: Option<f64>,
-    ) -> Vec<Way<'snap>> {
+    ) -> Ways<'snap> {
         let from = state.destination();
         // Virtual servers for marks and for any port keep the port (ip_vs_schedule, ip_vs_sched_persist).
         let keeps = match server.key {
@@ -193,7 +195,7 @@ impl<'snap> Walker<'_, 'snap> {
                     }
                 };
                 state.hop_with(TABLE, server.name, Action::Unknown(format!("to {to}")), Some(real.at), share);
-                return vec![state.undecided(Dependency::Rule(real.at, why.into()))];
+                return smallvec![state.undecided(Dependency::Rule(real.at, why.into()))];
             }
         }
         // The reply's addresses are set, so nat at OUTPUT does not look at it again (ip_vs_update_conntrack); without
@@ -207,29 +209,29 @@ impl<'snap> Walker<'_, 'snap> {
             Tri::No => self.goes_out(state, &lookup),
             Tri::Unknown => {
                 let why = format!("whether {} is an address of this node is not known", to.ip());
-                vec![state.undecided(Dependency::Fact(why))]
+                smallvec![state.undecided(Dependency::Fact(why))]
             }
         }
     }
 
     /// The server is this node: the packet stays at its hook, behind IPVS.
-    fn stays_here(mut state: State<'snap>, to: SocketAddr) -> Vec<Way<'snap>> {
+    fn stays_here(mut state: Box<State<'snap>>, to: SocketAddr) -> Ways<'snap> {
         // What came in is not sent on to a loopback address (ip_vs_nat_xmit).
         if to.ip().is_loopback() && state.made == Made::Elsewhere {
             let reason = Reason::Route(format!("IPVS sends nothing from outside to {}", to.ip()));
-            return vec![Way::Ends(Box::new(finish(&state, Disposition::Dropped, Some(reason), Vec::new())))];
+            return smallvec![Way::Ends(Box::new(finish(&state, Disposition::Dropped, Some(reason), Vec::new())))];
         }
         state.base += 1;
         state.route_oif = Iface::Known("lo");
-        state.routed(format!("{} is an address of this node", to.ip()));
-        vec![state.way()]
+        state.routed(|_| format!("{} is an address of this node", to.ip()));
+        smallvec![state.way()]
     }
 
     /// The server is elsewhere: the packet goes out as if it were made here, from the start of OUTPUT.
-    fn goes_out(&self, mut state: State<'snap>, lookup: &Lookup<'snap>) -> Vec<Way<'snap>> {
+    fn goes_out(&self, mut state: Box<State<'snap>>, lookup: &Lookup<'snap>) -> Ways<'snap> {
         if state.src_told == Told::Yes && state.src.is_loopback() {
             let reason = Reason::Route(format!("IPVS sends nothing from {} to another host", state.src));
-            return vec![Way::Ends(Box::new(finish(&state, Disposition::Dropped, Some(reason), Vec::new())))];
+            return smallvec![Way::Ends(Box::new(finish(&state, Disposition::Dropped, Some(reason), Vec::new())))];
         }
         // The answers are forwarded to whoever is not this node.
         if state.made == Made::Elsewhere {
@@ -249,7 +251,7 @@ impl<'snap> Walker<'_, 'snap> {
         state.hook = Hook::Output;
         state.base = 0;
         (state.iif, state.oif) = (Iface::None, state.route_oif);
-        vec![state.way()]
+        smallvec![state.way()]
     }
 }
 
@@ -294,7 +296,7 @@ fn words(server: &Virtual<'_>) -> String {
 }
 
 /// No server takes it: the client is told so (ip_vs_leave).
-fn refuse<'snap>(mut state: State<'snap>, server: &Virtual<'snap>) -> Way<'snap> {
+fn refuse<'snap>(mut state: Box<State<'snap>>, server: &Virtual<'snap>) -> Way<'snap> {
     let with = match state.family {
         Family::V4 => "icmp-port-unreachable",
         Family::V6 => "icmp6-port-unreachable",

@@ -15,4 +15,4 @@ pub mod packet;
 mod routing;
 mod state;
 
-pub use netfilter::walk;
+pub use netfilter::{ends, walk};

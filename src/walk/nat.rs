@@ -3,10 +3,13 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use smallvec::{SmallVec, smallvec};
+
 use super::chains::{Place, ends};
-use super::netfilter::{Walker, Way};
+use super::netfilter::{Walker, Ways};
 use super::packet::{Action, Dependency, Disposition, Reason};
 use super::state::{Bound, Iface, State, Told};
+use crate::dataplane::Loc;
 use crate::dataplane::hooks::Hook;
 use crate::dataplane::iptables::Rule;
 use crate::dataplane::iptables::net::{Net, Ports};
@@ -19,39 +22,39 @@ const LISTED: u128 = 64;
 impl<'snap> Walker<'_, 'snap> {
     pub(super) fn dnat(
         &mut self,
-        state: &State<'snap>,
+        state: Box<State<'snap>>,
         place: Place<'_, 'snap>,
         rule: &Rule<'snap>,
         range: NatRange,
         chance: Option<f64>,
-    ) -> Vec<Way<'snap>> {
+    ) -> Ways<'snap> {
         // A port that is in the range already stays, unless one is drawn (nf_nat_core.c get_unique_tuple).
         let within = |ports: Ports| !range.random && (ports.first..=ports.last).contains(&state.dport);
         let port = if range.ports.is_some_and(within) { Some(state.dport) } else { one_port(range.ports, state.dport) };
         let Some(port) = port else {
             let why = Dependency::Rule(rule.at, "which port of the range is taken is not known".into());
-            return vec![state.undecided(why)];
+            return smallvec![state.undecided(why)];
         };
         let Some(addresses) = listed(range.addresses, state.dst) else {
             let why = Dependency::Rule(rule.at, "which address of the range is taken is not known".into());
-            return vec![state.undecided(why)];
+            return smallvec![state.undecided(why)];
         };
         let each = f64::from(u32::try_from(addresses.len()).unwrap_or(1).max(1));
-        addresses
-            .into_iter()
-            .flat_map(|ip| {
-                let mut one = state.clone();
-                one.share /= each;
-                let to = SocketAddr::new(ip, port);
-                let chance = if each > 1.0 { one.when.is_none().then_some(one.share) } else { chance };
-                one.hop_with(place.base.table, place.chain, Action::Dnat(to), Some(rule.at), chance);
-                self.rewrite_destination(one, to)
-            })
-            .collect()
+        let mut send = |mut one: Box<State<'snap>>, ip: IpAddr| {
+            one.share /= each;
+            let to = SocketAddr::new(ip, port);
+            let chance = if each > 1.0 { one.when.is_none().then_some(one.share) } else { chance };
+            one.hop_with(place.base.table, place.chain, Action::Dnat(to), Some(rule.at), chance);
+            self.rewrite_destination(one, to)
+        };
+        match addresses.as_slice() {
+            [only] => send(state, *only),
+            several => several.iter().flat_map(|ip| send(state.clone(), *ip)).collect(),
+        }
     }
 
     /// A new destination ends the table; a packet that is made here is routed anew.
-    pub(super) fn rewrite_destination(&mut self, mut state: State<'snap>, to: SocketAddr) -> Vec<Way<'snap>> {
+    pub(super) fn rewrite_destination(&mut self, mut state: Box<State<'snap>>, to: SocketAddr) -> Ways<'snap> {
         // What stays as it was is not translated (nf_nat_core.c, __nf_nat_setup_info: IPS_DST_NAT).
         if state.destination() != to {
             state.connection.dnat = Bound::Yes;
@@ -63,15 +66,15 @@ impl<'snap> Walker<'_, 'snap> {
 
     pub(super) fn redirect(
         &mut self,
-        mut state: State<'snap>,
+        mut state: Box<State<'snap>>,
         place: Place<'_, 'snap>,
         rule: &Rule<'snap>,
         ports: Option<Ports>,
         chance: Option<f64>,
-    ) -> Vec<Way<'snap>> {
+    ) -> Ways<'snap> {
         let Some(port) = one_port(ports, state.dport) else {
             let why = Dependency::Rule(rule.at, "which port of the range is taken is not known".into());
-            return vec![state.undecided(why)];
+            return smallvec![state.undecided(why)];
         };
         let ip = match self.redirect_address(&state) {
             Ok(ip) => ip,
@@ -79,7 +82,7 @@ impl<'snap> Walker<'_, 'snap> {
                 state.hop_with(place.base.table, place.chain, Action::Drop, Some(rule.at), chance);
                 return ends(&state, Disposition::Dropped, Reason::Rule(rule.at));
             }
-            Err(Some(why)) => return vec![state.undecided(Dependency::Rule(rule.at, why))],
+            Err(Some(why)) => return smallvec![state.undecided(Dependency::Rule(rule.at, why))],
         };
         let to = SocketAddr::new(ip, port);
         state.hop_with(place.base.table, place.chain, Action::Redirect(to), Some(rule.at), chance);
@@ -102,12 +105,12 @@ impl<'snap> Walker<'_, 'snap> {
 
     pub(super) fn netmap(
         &mut self,
-        mut state: State<'snap>,
+        mut state: Box<State<'snap>>,
         place: Place<'_, 'snap>,
         rule: &Rule<'snap>,
         net: Net,
         chance: Option<f64>,
-    ) -> Vec<Way<'snap>> {
+    ) -> Ways<'snap> {
         if matches!(state.hook, Hook::Prerouting | Hook::Output) {
             let to = SocketAddr::new(mapped(net, state.dst), state.dport);
             state.hop_with(place.base.table, place.chain, Action::Dnat(to), Some(rule.at), chance);
@@ -115,21 +118,21 @@ impl<'snap> Walker<'_, 'snap> {
         }
         let to = mapped(net, state.src);
         state.hop_with(place.base.table, place.chain, Action::Snat(to), Some(rule.at), chance);
-        state.rewrite_source(Some(to));
-        vec![state.way()]
+        state.rewrite_source(Some(to), rule.at);
+        smallvec![state.way()]
     }
 
     pub(super) fn masquerade(
         &mut self,
-        mut state: State<'snap>,
+        mut state: Box<State<'snap>>,
         place: Place<'_, 'snap>,
         rule: &Rule<'snap>,
         chance: Option<f64>,
-    ) -> Vec<Way<'snap>> {
+    ) -> Ways<'snap> {
         let ip = self.masquerade_as(&state);
         state.hop_with(place.base.table, place.chain, Action::Masquerade(ip), Some(rule.at), chance);
-        state.rewrite_source(ip);
-        vec![state.way()]
+        state.rewrite_source(ip, rule.at);
+        smallvec![state.way()]
     }
 
     /// The address that a masqueraded packet gets, where it can be told.
@@ -141,8 +144,8 @@ impl<'snap> Walker<'_, 'snap> {
     }
 }
 
-impl State<'_> {
-    pub(super) fn rewrite_source(&mut self, to: Option<IpAddr>) {
+impl<'snap> State<'snap> {
+    pub(super) fn rewrite_source(&mut self, to: Option<IpAddr>, at: Loc<'snap>) {
         match to {
             Some(ip) => (self.src, self.src_told) = (ip, Told::Yes),
             None => self.src_told = Told::No,
@@ -151,19 +154,19 @@ impl State<'_> {
         self.client_ports = super::matches::EPHEMERAL;
         self.connection.snat = Bound::Yes;
         self.connection.src_bound = Bound::Yes;
-        self.masqueraded = Bound::Yes;
+        self.masqueraded = Some(at);
         self.leave_table();
     }
 }
 
 /// A new source, for all packets of the connection.
 pub(super) fn snat<'snap>(
-    mut state: State<'snap>,
+    mut state: Box<State<'snap>>,
     place: Place<'_, 'snap>,
     rule: &Rule<'snap>,
     range: NatRange,
     chance: Option<f64>,
-) -> Vec<Way<'snap>> {
+) -> Ways<'snap> {
     let ip = match range.addresses {
         None => Some(state.src),
         Some((first, last)) if first == last => Some(first),
@@ -171,8 +174,8 @@ pub(super) fn snat<'snap>(
     };
     let action = ip.map_or(Action::Masquerade(None), Action::Snat);
     state.hop_with(place.base.table, place.chain, action, Some(rule.at), chance);
-    state.rewrite_source(ip);
-    vec![state.way()]
+    state.rewrite_source(ip, rule.at);
+    smallvec![state.way()]
 }
 
 /// The port after translation: kept, or the only one of the range.
@@ -185,10 +188,11 @@ fn one_port(ports: Option<Ports>, kept: u16) -> Option<u16> {
 }
 
 /// Addresses of a range, each as likely as the others (nf_nat_core.c find_best_ips_proto spreads by hash).
-pub(super) fn listed(addresses: Option<(IpAddr, IpAddr)>, kept: IpAddr) -> Option<Vec<IpAddr>> {
-    let Some((first, last)) = addresses else {
-        return Some(vec![kept]);
-    };
+pub(super) fn listed(addresses: Option<(IpAddr, IpAddr)>, kept: IpAddr) -> Option<SmallVec<[IpAddr; 1]>> {
+    let (first, last) = addresses.unwrap_or((kept, kept));
+    if first == last {
+        return Some(smallvec![first]);
+    }
     match (first, last) {
         (IpAddr::V4(first), IpAddr::V4(last)) => {
             let (first, last) = (u32::from(first), u32::from(last));

@@ -7,6 +7,8 @@
 use super::ends::{doubted, either_first, finish, same};
 use super::packet::{Dependency, Disposition, Entry, Outcome, Packet};
 use super::state::{Bits, Bound, Connection, Frame, Iface, Made, Original, State, Told, Trail};
+use smallvec::{SmallVec, smallvec};
+
 use crate::dataplane::hooks::{BaseBody, BaseChain, Hook, Hooks};
 use crate::dataplane::plane::{Family, Loaded, Plane, Rules};
 
@@ -18,10 +20,20 @@ const NESTED: usize = 10;
 /// Every way the packet can go, in the order of the rules; shares sum to one.
 #[must_use]
 pub fn walk<'snap>(plane: &Plane<'snap>, packet: &Packet) -> Vec<Outcome<'snap>> {
+    follow(plane, packet, Trail::kept())
+}
+
+/// The same ways, without their hops: for who asks where many packets end and not how they came there.
+#[must_use]
+pub fn ends<'snap>(plane: &Plane<'snap>, packet: &Packet) -> Vec<Outcome<'snap>> {
+    follow(plane, packet, Trail::left_out())
+}
+
+fn follow<'snap>(plane: &Plane<'snap>, packet: &Packet, trail: Trail<'snap>) -> Vec<Outcome<'snap>> {
     let rules = plane.rules(Family::of(packet.to.ip()));
     let through = |hooks| {
         let mut walker = Walker { plane, rules, hooks, steps: 0, nested: 0 };
-        let entered = walker.enter(packet);
+        let entered = walker.enter(packet, trail.clone());
         walker.run(entered)
     };
     let mut outcomes = through(&rules.hooks);
@@ -63,6 +75,9 @@ pub(super) struct Walker<'a, 'snap> {
     nested: usize,
 }
 
+/// What becomes of a packet in one step: mostly one way.
+pub(super) type Ways<'snap> = SmallVec<[Way<'snap>; 2]>;
+
 /// A packet that goes on, or has come to its end.
 pub(super) enum Way<'snap> {
     /// On its way.
@@ -74,20 +89,20 @@ pub(super) enum Way<'snap> {
 /// What follows a step.
 pub(super) enum Step<'snap> {
     /// These ways, each with its share.
-    Ways(Vec<Way<'snap>>),
+    Ways(Ways<'snap>),
     /// The first way or the second: which cannot be told. With each, the condition in words.
-    Undecided(Dependency<'snap>, Box<State<'snap>>, [(String, Vec<Way<'snap>>); 2]),
+    Undecided(Dependency<'snap>, Box<State<'snap>>, [(String, Ways<'snap>); 2]),
 }
 
 impl<'snap> State<'snap> {
     /// It goes on.
-    pub(super) fn goes(self) -> Step<'snap> {
-        Step::Ways(vec![self.way()])
+    pub(super) fn goes(self: Box<Self>) -> Step<'snap> {
+        Step::Ways(smallvec![self.way()])
     }
 
     /// It goes on, among others.
-    pub(super) fn way(self) -> Way<'snap> {
-        Way::Goes(Box::new(self))
+    pub(super) fn way(self: Box<Self>) -> Way<'snap> {
+        Way::Goes(self)
     }
 
     /// It is at its end, and what that depends on is not known.
@@ -98,14 +113,13 @@ impl<'snap> State<'snap> {
 
 impl<'snap> Walker<'_, 'snap> {
     /// Follows packets, and all their forks, to their ends.
-    fn run(&mut self, ways: Vec<Way<'snap>>) -> Vec<Outcome<'snap>> {
+    fn run(&mut self, ways: Ways<'snap>) -> Vec<Outcome<'snap>> {
         let mut outcomes = Vec::new();
-        let mut waiting = ways;
-        waiting.reverse();
+        let mut waiting: Vec<_> = ways.into_iter().rev().collect();
         while let Some(way) = waiting.pop() {
             match way {
                 Way::Ends(outcome) => outcomes.push(*outcome),
-                Way::Goes(state) => match self.advance(*state) {
+                Way::Goes(state) => match self.advance(state) {
                     Step::Ways(ways) => waiting.extend(ways.into_iter().rev()),
                     Step::Undecided(dependency, here, ways) => self.both(&dependency, &here, ways, &mut outcomes),
                 },
@@ -119,7 +133,7 @@ impl<'snap> Walker<'_, 'snap> {
         &mut self,
         dependency: &Dependency<'snap>,
         here: &State<'snap>,
-        [first, second]: [(String, Vec<Way<'snap>>); 2],
+        [first, second]: [(String, Ways<'snap>); 2],
         into: &mut Vec<Outcome<'snap>>,
     ) {
         let undecided = || finish(here, Disposition::Indeterminate, None, vec![dependency.clone()]);
@@ -153,9 +167,9 @@ impl<'snap> Walker<'_, 'snap> {
     }
 
     /// Puts the packet at its first hook.
-    fn enter(&self, packet: &Packet) -> Vec<Way<'snap>> {
+    fn enter(&self, packet: &Packet, trail: Trail<'snap>) -> Ways<'snap> {
         let to = packet.to.ip();
-        let mut state = State {
+        let mut state = Box::new(State {
             family: Family::of(to),
             protocol: packet.protocol,
             src: packet.from,
@@ -180,19 +194,19 @@ impl<'snap> Walker<'_, 'snap> {
             made: Made::Elsewhere,
             hook: Hook::Prerouting,
             base: 0,
-            frames: Vec::new(),
+            frames: SmallVec::new(),
             share: 1.0,
             when: None,
-            trail: Trail::default(),
+            trail,
             routed_for: (to, Bits::ZERO),
-            masqueraded: Bound::No,
+            masqueraded: None,
             gateway: None,
             balanced: None,
-        };
+        });
         match &packet.entry {
             Entry::Arrives(name) => {
                 state.iif = Iface::of(name.as_deref().and_then(|name| self.plane.links.name(name)));
-                vec![state.way()]
+                smallvec![state.way()]
             }
             Entry::Local => {
                 state.made = Made::Here;
@@ -203,10 +217,10 @@ impl<'snap> Walker<'_, 'snap> {
         }
     }
 
-    fn advance(&mut self, mut state: State<'snap>) -> Step<'snap> {
+    fn advance(&mut self, mut state: Box<State<'snap>>) -> Step<'snap> {
         self.steps += 1;
         if self.steps > STEPS {
-            return Step::Ways(vec![state.undecided(Dependency::Fact("too many rules to follow".into()))]);
+            return Step::Ways(smallvec![state.undecided(Dependency::Fact("too many rules to follow".into()))]);
         }
         let Some(base) = self.hooks.at(state.hook).get(state.base).copied() else {
             return Step::Ways(self.end_of_hook(state));
@@ -220,7 +234,7 @@ impl<'snap> Walker<'_, 'snap> {
                 let loaded = rules.rulesets.get(ruleset);
                 match loaded.and_then(|loaded| Some((loaded, loaded.ruleset.tables.get(table)?))) {
                     Some((loaded, table)) => self.in_chain(state, &base, loaded, table),
-                    None => Step::Ways(vec![state.undecided(Dependency::Fact("a table is missing".into()))]),
+                    None => Step::Ways(smallvec![state.undecided(Dependency::Fact("a table is missing".into()))]),
                 }
             }
             BaseBody::Nft { table, chain, .. } => self.in_nft(state, &base, table, chain),
@@ -231,7 +245,7 @@ impl<'snap> Walker<'_, 'snap> {
         }
     }
 
-    fn enter_base(&self, mut state: State<'snap>, base: &BaseChain<'snap>) -> Step<'snap> {
+    fn enter_base(&self, mut state: Box<State<'snap>>, base: &BaseChain<'snap>) -> Step<'snap> {
         let dst_side = matches!(state.hook, Hook::Prerouting | Hook::Output);
         let bound = if dst_side { state.connection.dst_bound } else { state.connection.src_bound };
         if base.is_nat() && (bound.holds() || state.connection.tracked == Told::No) {
@@ -246,7 +260,7 @@ impl<'snap> Walker<'_, 'snap> {
                 state.goes()
             }
             BaseBody::Presumed { chain, .. } => {
-                let here = Box::new(state.clone());
+                let here = state.clone();
                 let mut entered = state.clone();
                 entered.frames.push(Frame { chain, next: 0, statement: 0 });
                 state.base += 1;
@@ -255,8 +269,8 @@ impl<'snap> Walker<'_, 'snap> {
                     Dependency::Fact(format!("the lines of {hook} in table {} are not in the input", base.table)),
                     here,
                     [
-                        (format!("if {hook} leads to kube-proxy's chain, as it makes it"), vec![entered.way()]),
-                        (format!("if {hook} does not"), vec![state.way()]),
+                        (format!("if {hook} leads to kube-proxy's chain, as it makes it"), smallvec![entered.way()]),
+                        (format!("if {hook} does not"), smallvec![state.way()]),
                     ],
                 )
             }
@@ -267,7 +281,7 @@ impl<'snap> Walker<'_, 'snap> {
                 state.base += 1;
                 state.share = 0.0;
                 state.only_when(&format!("if table {} lets it pass", base.table));
-                Step::Ways(vec![unknown, state.way()])
+                Step::Ways(smallvec![unknown, state.way()])
             }
         }
     }

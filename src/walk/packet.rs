@@ -84,6 +84,8 @@ pub struct Outcome<'snap> {
     pub source: Option<IpAddr>,
     /// Whether the source was replaced (SNAT, MASQUERADE).
     pub masqueraded: bool,
+    /// The rule that replaced it.
+    pub masqueraded_at: Option<Loc<'snap>>,
     /// Interface that it leaves by, where known.
     pub interface: Option<&'snap str>,
     /// What it depends on when it is not certain.

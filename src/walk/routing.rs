@@ -4,7 +4,9 @@
 
 use super::admission::{self, Admission};
 use super::ends::finish;
-use super::netfilter::{Walker, Way};
+use smallvec::smallvec;
+
+use super::netfilter::{Walker, Way, Ways};
 use super::packet::{Dependency, Disposition, Reason};
 use super::state::{Bound, Iface, Made, State, Told};
 use crate::dataplane::hooks::Hook;
@@ -14,24 +16,24 @@ use crate::dataplane::tri::Tri;
 
 impl<'snap> Walker<'_, 'snap> {
     /// The last base chain of a hook is through: route, or go on to the next hook, or be at the end.
-    pub(super) fn end_of_hook(&self, mut state: State<'snap>) -> Vec<Way<'snap>> {
+    pub(super) fn end_of_hook(&self, mut state: Box<State<'snap>>) -> Ways<'snap> {
         state.base = 0;
         match state.hook {
             Hook::Prerouting => {
                 state.connection.dst_bound = Bound::Yes;
                 self.arrive(state)
             }
-            Hook::Input => vec![Way::Ends(Box::new(finish(&state, Disposition::Local, None, Vec::new())))],
+            Hook::Input => smallvec![Way::Ends(Box::new(finish(&state, Disposition::Local, None, Vec::new())))],
             Hook::Forward => {
                 state.hook = Hook::Postrouting;
                 state.oif = state.route_oif;
-                vec![state.way()]
+                smallvec![state.way()]
             }
             Hook::Output => {
                 state.connection.dst_bound = Bound::Yes;
                 state.hook = Hook::Postrouting;
                 state.oif = state.route_oif;
-                vec![state.way()]
+                smallvec![state.way()]
             }
             Hook::Postrouting => {
                 state.connection.src_bound = Bound::Yes;
@@ -40,13 +42,13 @@ impl<'snap> Walker<'_, 'snap> {
                     state.made = Made::HereLooped;
                     state.hook = Hook::Prerouting;
                     (state.iif, state.oif) = (Iface::Known("lo"), Iface::None);
-                    return vec![state.way()];
+                    return smallvec![state.way()];
                 }
                 if let Some(to) = state.balanced.and_then(|balanced| balanced.carried_to) {
                     (state.dst, state.dport) = (to.ip(), to.port());
                 }
                 let disposition = if state.rewritten() { Disposition::Delivered } else { Disposition::Untouched };
-                vec![Way::Ends(Box::new(finish(&state, disposition, None, Vec::new())))]
+                smallvec![Way::Ends(Box::new(finish(&state, disposition, None, Vec::new())))]
             }
         }
     }
@@ -64,7 +66,7 @@ impl<'snap> Walker<'_, 'snap> {
     }
 
     /// After PREROUTING.
-    fn arrive(&self, mut state: State<'snap>) -> Vec<Way<'snap>> {
+    fn arrive(&self, mut state: Box<State<'snap>>) -> Ways<'snap> {
         if state.made == Made::HereLooped {
             return input(state);
         }
@@ -72,22 +74,24 @@ impl<'snap> Walker<'_, 'snap> {
             Admission::Taken => {}
             Admission::Martian(reason) => return unroutable(&state, reason),
             Admission::Filtered(reason) => {
-                return vec![Way::Ends(Box::new(finish(&state, Disposition::Dropped, Some(reason), Vec::new())))];
+                return smallvec![Way::Ends(Box::new(finish(&state, Disposition::Dropped, Some(reason), Vec::new())))];
             }
-            Admission::Unknown(why) => return vec![state.undecided(Dependency::Fact(why))],
+            Admission::Unknown(why) => return smallvec![state.undecided(Dependency::Fact(why))],
         }
         let ingress = state.iif.name().map_or(Ingress::Unknown, Ingress::By);
         let lookup = self.plane.links.route(&Self::key(&state, ingress));
         match lookup.is_local() {
             Tri::Yes => {
-                let by = self.plane.links.holders(state.dst).find(|name| *name == Links::IPVS);
-                let by = by.map_or_else(String::new, |name| format!(", on {name}"));
-                state.routed(format!("{} is an address of this node{by}", state.dst));
+                state.routed(|state| {
+                    let by = self.plane.links.holders(state.dst).find(|name| *name == Links::IPVS);
+                    let by = by.map_or_else(String::new, |name| format!(", on {name}"));
+                    format!("{} is an address of this node{by}", state.dst)
+                });
                 return input(state);
             }
             Tri::Unknown => {
                 let why = format!("whether {} is an address of this node is not known", state.dst);
-                return vec![state.undecided(Dependency::Fact(why))];
+                return smallvec![state.undecided(Dependency::Fact(why))];
             }
             Tri::No => {}
         }
@@ -107,11 +111,11 @@ impl<'snap> Walker<'_, 'snap> {
         }
         state.hook = Hook::Forward;
         state.oif = state.route_oif;
-        vec![state.way()]
+        smallvec![state.way()]
     }
 
     /// A process of this node sends: routed before OUTPUT sees it.
-    pub(super) fn send(&self, mut state: State<'snap>) -> Vec<Way<'snap>> {
+    pub(super) fn send(&self, mut state: Box<State<'snap>>) -> Ways<'snap> {
         let lookup = self.plane.links.route(&Self::key(&state, Ingress::Here));
         if state.src.is_unspecified() {
             let source = match &lookup {
@@ -129,13 +133,13 @@ impl<'snap> Walker<'_, 'snap> {
         }
         state.oif = state.route_oif;
         state.routed_for = (state.dst, state.mark);
-        vec![state.way()]
+        smallvec![state.way()]
     }
 
     /// After a table changed what OUTPUT was routed by. The source stays.
-    pub(super) fn reroute(&self, mut state: State<'snap>) -> Vec<Way<'snap>> {
+    pub(super) fn reroute(&self, mut state: Box<State<'snap>>) -> Ways<'snap> {
         if state.routed_for == (state.dst, state.mark) {
-            return vec![state.way()];
+            return smallvec![state.way()];
         }
         let lookup = self.plane.links.route(&Self::key(&state, Ingress::Here));
         if let Some(words) = Self::leave(&mut state, &lookup) {
@@ -153,11 +157,11 @@ impl<'snap> Walker<'_, 'snap> {
                 Tri::No => return unroutable(&state, Reason::Sysctl("net.ipv4.conf.all.route_localnet = 0".into())),
                 Tri::Unknown => {
                     let why = "net.ipv4.conf.all.route_localnet is not in the input".to_owned();
-                    return vec![state.undecided(Dependency::Fact(why))];
+                    return smallvec![state.undecided(Dependency::Fact(why))];
                 }
             }
         }
-        vec![state.way()]
+        smallvec![state.way()]
     }
 
     /// Takes the way that a lookup gives; the words of why there is none.
@@ -168,20 +172,17 @@ impl<'snap> Walker<'_, 'snap> {
                     return Some(if route.kind == RouteKind::NoRoute {
                         format!("no route to {}", state.dst)
                     } else {
-                        route.text.clone()
+                        route.text()
                     });
                 }
                 state.route_oif = Iface::of(route.dev());
                 state.gateway = route.gateway();
-                let words = match route.dev() {
-                    Some("lo") => format!("{} is an address of this node", state.dst),
-                    Some(dev) => match state.gateway {
-                        Some(gateway) => format!("to {} by {dev} over {gateway}", state.dst),
-                        None => format!("to {} by {dev}", state.dst),
-                    },
-                    None => return None,
-                };
-                state.routed(words);
+                let dev = route.dev()?;
+                state.routed(|state| match state.gateway {
+                    _ if dev == "lo" => format!("{} is an address of this node", state.dst),
+                    Some(gateway) => format!("to {} by {dev} over {gateway}", state.dst),
+                    None => format!("to {} by {dev}", state.dst),
+                });
                 None
             }
             Lookup::Unknown { possible, .. } => {
@@ -198,13 +199,13 @@ impl<'snap> Walker<'_, 'snap> {
     }
 }
 
-fn input(mut state: State<'_>) -> Vec<Way<'_>> {
+fn input(mut state: Box<State<'_>>) -> Ways<'_> {
     state.hook = Hook::Input;
     state.oif = Iface::None;
     state.route_oif = Iface::Known("lo");
-    vec![state.way()]
+    smallvec![state.way()]
 }
 
-pub(super) fn unroutable<'snap>(state: &State<'snap>, reason: Reason<'snap>) -> Vec<Way<'snap>> {
-    vec![Way::Ends(Box::new(finish(state, Disposition::Unroutable, Some(reason), Vec::new())))]
+pub(super) fn unroutable<'snap>(state: &State<'snap>, reason: Reason<'snap>) -> Ways<'snap> {
+    smallvec![Way::Ends(Box::new(finish(state, Disposition::Unroutable, Some(reason), Vec::new())))]
 }

@@ -3,6 +3,8 @@
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 
+use smallvec::SmallVec;
+
 use super::packet::{Action, Hop, Protocol};
 use crate::dataplane::Loc;
 use crate::dataplane::hooks::Hook;
@@ -39,14 +41,14 @@ pub(super) struct State<'snap> {
     /// Place of the base chain at this hook.
     pub(super) base: usize,
     /// Chains that are entered, innermost last; empty between base chains.
-    pub(super) frames: Vec<Frame>,
+    pub(super) frames: SmallVec<[Frame; 5]>,
     pub(super) share: f64,
     pub(super) when: Option<Rc<str>>,
     pub(super) trail: Trail<'snap>,
     /// What routing looked at when the packet was last routed: destination and mark.
     pub(super) routed_for: (IpAddr, Bits),
-    /// The source was replaced.
-    pub(super) masqueraded: Bound,
+    /// The rule that replaced the source.
+    pub(super) masqueraded: Option<Loc<'snap>>,
     /// The next hop that routing chose.
     pub(super) gateway: Option<IpAddr>,
     /// IPVS has sent it on: it takes it no more (`skb->ipvs_property`).
@@ -186,26 +188,39 @@ pub(super) struct Frame {
 }
 
 /// Hops so far, shared between forks.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Trail<'snap>(Option<Rc<Link<'snap>>>);
+#[derive(Debug, Clone)]
+pub(super) struct Trail<'snap> {
+    last: Option<Rc<Link<'snap>>>,
+    kept: bool,
+}
 
 #[derive(Debug)]
 struct Link<'snap> {
     hop: Hop<'snap>,
     depth: usize,
-    before: Trail<'snap>,
+    before: Option<Rc<Link<'snap>>>,
 }
 
 impl<'snap> Trail<'snap> {
+    /// None yet, and all that come are kept.
+    pub(super) const fn kept() -> Self {
+        Self { last: None, kept: true }
+    }
+
+    /// None, ever.
+    pub(super) const fn left_out() -> Self {
+        Self { last: None, kept: false }
+    }
+
     fn push(&mut self, hop: Hop<'snap>, depth: usize) {
-        let before = std::mem::take(self);
-        self.0 = Some(Rc::new(Link { hop, depth, before }));
+        let before = self.last.take();
+        self.last = Some(Rc::new(Link { hop, depth, before }));
     }
 
     /// All hops, first to last; jumps into chains where nothing happened are left out.
     pub(super) fn hops(&self) -> Vec<Hop<'snap>> {
         let mut all = Vec::new();
-        let mut at = &self.0;
+        let mut at = &self.last;
         // Read backwards: a jump was of use if what follows it stands deeper.
         let mut follows: Option<(usize, &'static str)> = None;
         while let Some(link) = at {
@@ -217,7 +232,7 @@ impl<'snap> Trail<'snap> {
                 follows = Some((link.depth, link.hop.hook));
                 all.push(link.hop.clone());
             }
-            at = &link.before.0;
+            at = &link.before;
         }
         all.reverse();
         all
@@ -227,10 +242,10 @@ impl<'snap> Trail<'snap> {
 // Long trails must not be dropped by recursion.
 impl Drop for Link<'_> {
     fn drop(&mut self) {
-        let mut next = self.before.0.take();
+        let mut next = self.before.take();
         while let Some(link) = next {
             match Rc::try_unwrap(link) {
-                Ok(mut link) => next = link.before.0.take(),
+                Ok(mut link) => next = link.before.take(),
                 Err(_) => break,
             }
         }
@@ -252,14 +267,21 @@ impl<'snap> State<'snap> {
         at: Option<Loc<'snap>>,
         chance: Option<f64>,
     ) {
+        if !self.trail.kept {
+            return;
+        }
         let depth = self.frames.len();
         let hop = Hop { hook: self.hook.as_str(), table, chain, action, at, chance };
         self.trail.push(hop, depth);
     }
 
     /// Adds a routing decision.
-    pub(super) fn routed(&mut self, words: String) {
-        let hop = Hop { hook: "routing", table: "", chain: "", action: Action::Route(words), at: None, chance: None };
+    pub(super) fn routed(&mut self, words: impl FnOnce(&Self) -> String) {
+        if !self.trail.kept {
+            return;
+        }
+        let action = Action::Route(words(self));
+        let hop = Hop { hook: "routing", table: "", chain: "", action, at: None, chance: None };
         self.trail.push(hop, 0);
     }
 

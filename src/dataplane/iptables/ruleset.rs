@@ -275,6 +275,12 @@ impl<'snap> Chain<'snap> {
         (self.declared_line > 0).then_some(Loc { dump: table.dump, line: self.declared_line, text: line })
     }
 
+    /// Whether a line declares it.
+    #[must_use]
+    pub const fn is_declared(&self) -> bool {
+        self.declared_line > 0
+    }
+
     /// Policy of a builtin chain of this table.
     #[must_use]
     pub fn policy(&self, table: &Table<'snap>) -> Option<&'snap str> {

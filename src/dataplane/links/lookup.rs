@@ -2,10 +2,13 @@
 //! routes that are possible are told, never one of them.
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use ipnet::IpNet;
 use rustc_hash::FxHashMap;
+use smallvec::SmallVec;
 
 use super::addresses::Scope;
 use super::routes::{Family, NextHop, RouteEntry, RouteKind, RouteTable};
@@ -24,6 +27,8 @@ pub(crate) struct Routing<'snap> {
     /// Routes that were read and not understood.
     pub(crate) lost: usize,
     pub(crate) rules: Rules<'snap>,
+    /// Whether the rules are those that a kernel starts with.
+    pub(crate) as_the_kernel_starts: bool,
 }
 
 /// Policy rules of one family.
@@ -45,6 +50,7 @@ impl Default for Routing<'_> {
             addresses: Knows::Nothing,
             lost: 0,
             rules: Rules::NotRead,
+            as_the_kernel_starts: false,
         }
     }
 }
@@ -76,15 +82,44 @@ pub struct Route<'snap> {
     /// The route's destinations; `None` where there is no route, or none was read.
     pub prefix: Option<IpNet>,
     /// Ways it can take; none where nothing is sent, more than one for multipath.
-    pub hops: Vec<NextHop<'snap>>,
+    pub hops: SmallVec<[NextHop<'snap>; 1]>,
     /// Source address that the route prefers.
     pub prefsrc: Option<IpAddr>,
     /// Scope, which bounds the choice of a source.
     pub scope: Scope,
     /// Table; empty where there is no route.
     pub table: &'snap str,
-    /// As `ip route` prints it: `default via 10.1.0.254 dev eth0`.
-    pub text: String,
+    words: Words<'snap>,
+}
+
+/// How a decision is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Words<'snap> {
+    /// As `ip route` prints the route.
+    Printed(Arc<RouteEntry<'snap>>),
+    /// No route was read, and this is an address of the node.
+    Held(IpAddr),
+    /// No route was read, and this is a multicast address.
+    Multicast(IpAddr),
+    /// No route was read, and one is assumed.
+    Assumed(IpAddr),
+    /// There is no route.
+    Nowhere(IpAddr),
+    /// A policy rule ends the lookup.
+    Refused(String),
+}
+
+impl fmt::Display for Words<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Printed(route) => route.fmt(f),
+            Self::Held(dst) => write!(f, "{dst} is an address of the node"),
+            Self::Multicast(dst) => write!(f, "{dst} is a multicast address"),
+            Self::Assumed(dst) => write!(f, "a route to {dst} is assumed"),
+            Self::Nowhere(dst) => write!(f, "no route to {dst}"),
+            Self::Refused(rule) => write!(f, "policy rule {rule}"),
+        }
+    }
 }
 
 impl<'snap> Route<'snap> {
@@ -112,6 +147,12 @@ impl<'snap> Route<'snap> {
         gateways.all(|gateway| gateway == Some(first)).then_some(first)
     }
 
+    /// As `ip route` prints it: `default via 10.1.0.254 dev eth0`.
+    #[must_use]
+    pub fn text(&self) -> String {
+        self.words.to_string()
+    }
+
     /// Ways that are not dead.
     pub fn live(&self) -> impl Iterator<Item = &NextHop<'snap>> {
         self.hops.iter().filter(|hop| !hop.dead)
@@ -123,8 +164,8 @@ impl<'snap> Route<'snap> {
         alike(self) == alike(other) && self.hops == other.hops
     }
 
-    fn of(route: &RouteEntry<'snap>, others: &[&RouteEntry<'snap>]) -> Self {
-        let mut hops = route.hops.clone();
+    fn of(route: &Arc<RouteEntry<'snap>>, others: &[&Arc<RouteEntry<'snap>>]) -> Self {
+        let mut hops: SmallVec<[NextHop<'snap>; 1]> = SmallVec::from_slice(&route.hops);
         for other in others {
             hops.extend(other.hops.iter().copied());
         }
@@ -135,13 +176,16 @@ impl<'snap> Route<'snap> {
             prefsrc: route.prefsrc,
             scope: route.scope,
             table: route.table,
-            text: route.to_string(),
+            words: Words::Printed(Arc::clone(route)),
         }
     }
 
-    fn end(kind: RouteKind, dst: IpAddr, text: String) -> Self {
-        let text = if text.is_empty() { format!("no route to {dst}") } else { text };
-        Self { kind, prefix: None, hops: Vec::new(), prefsrc: None, scope: Scope::Global, table: "", text }
+    const fn end(kind: RouteKind, words: Words<'snap>) -> Self {
+        Self { kind, prefix: None, hops: SmallVec::new_const(), prefsrc: None, scope: Scope::Global, table: "", words }
+    }
+
+    const fn nowhere(dst: IpAddr) -> Self {
+        Self::end(RouteKind::NoRoute, Words::Nowhere(dst))
     }
 }
 
@@ -212,14 +256,13 @@ impl<'snap> Links<'snap> {
 
     /// The route where none was read: local, or somewhere.
     fn assumed_route(&self, dst: IpAddr) -> Route<'snap> {
-        let (kind, text) = if self.is_local(dst).is_yes() {
-            (RouteKind::Local, format!("{dst} is an address of the node"))
+        if self.is_local(dst).is_yes() {
+            Route::end(RouteKind::Local, Words::Held(dst))
         } else if dst.is_multicast() {
-            (RouteKind::Multicast, format!("{dst} is a multicast address"))
+            Route::end(RouteKind::Multicast, Words::Multicast(dst))
         } else {
-            (RouteKind::Unicast, format!("a route to {dst} is assumed"))
-        };
-        Route::end(kind, dst, text)
+            Route::end(RouteKind::Unicast, Words::Assumed(dst))
+        }
     }
 
     /// Rules are there that were not read. The local table is asked first unless somebody moved its rule, which
@@ -236,16 +279,18 @@ impl<'snap> Links<'snap> {
                 found.push(route);
             }
         }
-        if found.is_empty() { vec![Route::end(RouteKind::NoRoute, key.dst, String::new())] } else { found }
+        if found.is_empty() { vec![Route::nowhere(key.dst)] } else { found }
     }
 
     fn by_rules(&self, routing: &Routing<'snap>, rules: &[PolicyRule<'snap>], key: &RouteKey<'_>) -> Lookup<'snap> {
+        if routing.as_the_kernel_starts
+            && let Some(found) = self.by_default_rules(routing, key)
+        {
+            return found;
+        }
         let mut found: Vec<Route<'snap>> = Vec::new();
         let mut reason: Option<String> = None;
         let mut lost = false;
-        if let Some(both) = self.one_trie(routing, rules, key) {
-            return both;
-        }
         let mut todo = vec![0];
         // Each rule is asked once, however many ways lead to it: jumps only lead forward.
         let mut asked = BTreeSet::new();
@@ -256,7 +301,7 @@ impl<'snap> Links<'snap> {
                     break;
                 }
                 let Some(rule) = rules.get(at) else {
-                    found.push(Route::end(RouteKind::NoRoute, key.dst, String::new()));
+                    found.push(Route::nowhere(key.dst));
                     break;
                 };
                 let holds = if rule.is_vrf() && !self.has_vrf() { Tri::No } else { rule.test(key) };
@@ -305,23 +350,37 @@ impl<'snap> Links<'snap> {
         !self.knows_interfaces() || self.interfaces.iter().any(|i| i.kind == Some("vrf") || i.port_kind == Some("vrf"))
     }
 
+    /// The tables that a kernel asks without rules of the administrator's own. `None` where one holds a route that is
+    /// not modelled.
+    fn by_default_rules(&self, routing: &Routing<'snap>, key: &RouteKey<'_>) -> Option<Lookup<'snap>> {
+        let mut found = None;
+        // IPv6 starts without a rule for table `default`.
+        let last = key.dst.is_ipv4().then_some("default");
+        for table in ["local", "main"].into_iter().chain(last) {
+            found = self.in_table(routing, table, key, None);
+            if found.is_some() {
+                break;
+            }
+        }
+        let found = found.unwrap_or_else(|| Route::nowhere(key.dst));
+        if found.kind == RouteKind::Other {
+            return None;
+        }
+        Some(self.one_trie(routing, &found, key).unwrap_or(Lookup::Found(found)))
+    }
+
     /// Until its first policy rule is added an IPv4 kernel keeps local and main in one trie, where the longest
     /// prefix of both wins; afterwards never again. Linux net/ipv4/fib_frontend.c fib_unmerge. Which of the two it is
     /// cannot be seen, and matters only where main is more specific than a local prefix.
-    fn one_trie(
-        &self,
-        routing: &Routing<'snap>,
-        rules: &[PolicyRule<'snap>],
-        key: &RouteKey<'_>,
-    ) -> Option<Lookup<'snap>> {
-        if key.dst.is_ipv6() || rules != super::rules::default_rules(Family::V4) {
+    fn one_trie(&self, routing: &Routing<'snap>, local: &Route<'snap>, key: &RouteKey<'_>) -> Option<Lookup<'snap>> {
+        if key.dst.is_ipv6() || local.table != "local" || local.prefix_len() == Some(32) {
             return None;
         }
-        let local = self.in_table(routing, "local", key, None)?;
+        let local = local.clone();
         let main = self.in_table(routing, "main", key, None).filter(|main| main.prefix_len() > local.prefix_len())?;
         let reason = format!(
             "`{}` and `{}` both fit, and the kernel may ask for the longer prefix or for the local table first",
-            local.text, main.text
+            local.words, main.words
         );
         Some(Lookup::Unknown { reason, possible: vec![main, local] })
     }
@@ -339,7 +398,7 @@ impl<'snap> Links<'snap> {
                 if target > at { Turn::To(target) } else { Turn::Next }
             }
             RuleAction::Goto(None) => Turn::Next,
-            RuleAction::Refuse(kind) => Turn::End(Route::end(kind, key.dst, format!("policy rule {rule}"))),
+            RuleAction::Refuse(kind) => Turn::End(Route::end(kind, Words::Refused(rule.to_string()))),
             RuleAction::Other => Turn::Unknown,
         }
     }

@@ -3,9 +3,11 @@
 
 use std::fmt;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use ipnet::IpNet;
 use rustc_hash::FxHashMap;
+use smallvec::SmallVec;
 
 use super::addresses::{Scope, max_len};
 use super::json::Json;
@@ -273,7 +275,7 @@ pub(crate) fn table_name(text: &str) -> &str {
 /// One routing table of one family, ready for lookups.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct RouteTable<'snap> {
-    routes: Vec<RouteEntry<'snap>>,
+    routes: Vec<Arc<RouteEntry<'snap>>>,
     /// Prefix → its routes, in the order in which the kernel tries them.
     by_prefix: FxHashMap<IpNet, Vec<usize>>,
     /// Prefix lengths that occur, longest first.
@@ -283,6 +285,7 @@ pub(crate) struct RouteTable<'snap> {
 impl<'snap> RouteTable<'snap> {
     /// Indexes routes.
     pub(crate) fn new(routes: Vec<RouteEntry<'snap>>) -> Self {
+        let routes = routes.into_iter().map(Arc::new).collect();
         let mut table = Self { routes, by_prefix: FxHashMap::default(), lengths: Vec::new() };
         for (number, route) in table.routes.iter().enumerate() {
             table.by_prefix.entry(route.prefix).or_default().push(number);
@@ -305,11 +308,11 @@ impl<'snap> RouteTable<'snap> {
     ///
     /// Linux net/ipv4/fib_trie.c fib_table_lookup (dead next hops are passed over, the search goes on with shorter
     /// prefixes); net/ipv6/route.c fib6_select_path.
-    pub(crate) fn best(&self, dst: IpAddr, src: Option<IpAddr>) -> Vec<&RouteEntry<'snap>> {
+    pub(crate) fn best(&self, dst: IpAddr, src: Option<IpAddr>) -> SmallVec<[&Arc<RouteEntry<'snap>>; 1]> {
         for len in &self.lengths {
             let Ok(net) = IpNet::new(dst, *len) else { continue };
             let Some(numbers) = self.by_prefix.get(&net.trunc()) else { continue };
-            let mut found: Vec<&RouteEntry<'snap>> = Vec::new();
+            let mut found: SmallVec<[&Arc<RouteEntry<'snap>>; 1]> = SmallVec::new();
             for route in numbers.iter().filter_map(|number| self.routes.get(*number)) {
                 let for_source =
                     route.from.is_none_or(|from| from.prefix_len() == 0 || src.is_some_and(|src| from.contains(&src)));
@@ -330,7 +333,7 @@ impl<'snap> RouteTable<'snap> {
                 return found;
             }
         }
-        Vec::new()
+        SmallVec::new()
     }
 }
 

@@ -63,11 +63,11 @@ impl<'snap> Links<'snap> {
         }
         let mut sources = route.live().map(|hop| match hop.dev {
             Some(dev) => self.select(dev, hop.gateway.filter(IpAddr::is_ipv4), dst, route.scope),
-            None => Source::Unknown(format!("the interface of `{}` is not known", route.text)),
+            None => Source::Unknown(format!("the interface of `{}` is not known", route.text())),
         });
         match sources.next() {
             Some(first) if sources.all(|source| source == first) => first,
-            Some(_) => Source::Unknown(format!("`{}` has several ways", route.text)),
+            Some(_) => Source::Unknown(format!("`{}` has several ways", route.text())),
             // by whichever interface it leaves: a node with one address sends from that
             None => match self.only_address(dst) {
                 Source::Address(only) => Source::Address(only),

@@ -58,10 +58,8 @@ fn ip(text: &str) -> IpAddr {
 #[track_caller]
 fn found(lookup: &Lookup<'_>) -> String {
     match lookup {
-        Lookup::Found(route) => format!("{} [{}]", route.text, route.dev().unwrap_or("?")),
-        Lookup::Unknown { possible, .. } => {
-            possible.iter().map(|route| route.text.as_str()).collect::<Vec<_>>().join(" | ")
-        }
+        Lookup::Found(route) => format!("{} [{}]", route.text(), route.dev().unwrap_or("?")),
+        Lookup::Unknown { possible, .. } => possible.iter().map(Route::text).collect::<Vec<_>>().join(" | "),
     }
 }
 

@@ -9,6 +9,7 @@ use crate::cluster::owners::Owners;
 use crate::cluster::{NodeView, ServiceEndpoints, ServiceView};
 use crate::collect::snapshot::NodeDumps;
 use crate::diagnose::analyze::{dumps_version, summary};
+use crate::diagnose::mode::ModeKind;
 use crate::diagnose::node::{NodePlane, NodeResult, PathResult, Question};
 use crate::diagnose::{
     backends, behind, chain_graph, doubled, ipvs, issues, leftovers, local_detection, mismatch, modes, nft_kernel,
@@ -16,8 +17,8 @@ use crate::diagnose::{
 };
 use crate::query::{Query, Target};
 use crate::report::check::{PathCounts, SuiteKind};
-use crate::report::{Code, Disposition, Finding, Gap, Issue, PathState, Report};
-use crate::walk::packet::Dependency;
+use crate::report::{Code, Disposition, Finding, Gap, Issue, Origin, PathState, Report};
+use crate::walk::packet::{Dependency, Outcome};
 
 use super::Work;
 use super::nodes::ChosenNodes;
@@ -41,8 +42,8 @@ struct Walked {
     gaps: Vec<Gap>,
     said: Vec<String>,
     issues: Vec<Issue>,
-    /// A path passes a chain of the Service.
-    served: bool,
+    /// Whether a path passes a chain of the Service, where its hops were looked at.
+    served: Option<bool>,
     /// Why there is nothing to walk.
     skipped: Option<String>,
 }
@@ -93,8 +94,10 @@ pub(super) fn check<'snap>(
             chosen.par_iter().map(|(view, ends)| question(work, &query, view, ends).ask_of(plane)).collect()
         };
         let mut findings = of_node(work, &node, &owners);
-        let served: Vec<usize> = places(&all, |walked| walked.served).take(ASKED).collect();
-        for (result, view) in again(&served).iter().zip(served.iter().filter_map(|at| work.services.get(*at))) {
+        let by_chains = matches!(node.mode.kind, ModeKind::Iptables(_));
+        let may_be_served = |walked: &Walked| walked.served.unwrap_or(by_chains && walked.skipped.is_none());
+        let served = places(&all, may_be_served).flat_map(|at| again(&[at]).into_iter().zip(work.services.get(at)));
+        for (result, view) in &served.filter(|(result, _)| passes_service(result)).take(ASKED).collect::<Vec<_>>() {
             findings.extend(local_detection::cluster_cidr_wrong(objects, view, result));
             findings.extend(local_detection::no_local_detection(objects, view, result));
         }
@@ -161,7 +164,11 @@ fn one<'snap>(
     if let Some(why) = view.not_programmed() {
         return Walked { skipped: Some(why), ..Walked::default() };
     }
-    let result = question(work, query, view, endpoints).ask_of(plane);
+    let question = question(work, query, view, endpoints);
+    let ends = plane.tells_by_ends().then(|| question.ask_for_ends(plane));
+    let ends = ends.filter(|ends| ends.paths.iter().all(is_plain));
+    let served = ends.is_none();
+    let result = ends.unwrap_or_else(|| question.ask_of(plane));
     let mut walked = Walked {
         findings: [
             mismatch::findings(view, &result, owners),
@@ -169,7 +176,7 @@ fn one<'snap>(
             ipvs::of_service(work.index.objects, view, &result, None),
         ]
         .concat(),
-        served: result.paths.iter().any(passes_service),
+        served: served.then(|| passes_service(&result)),
         ..Walked::default()
     };
     for path in &result.paths {
@@ -188,8 +195,20 @@ fn one<'snap>(
     walked
 }
 
-fn passes_service(path: &PathResult<'_>) -> bool {
-    path.outcomes.iter().any(|outcome| outcome.hops.iter().any(|hop| hop.chain.starts_with("KUBE-SVC-")))
+/// Whether nothing is told of a path but that it is as promised. Of a pod that arrives as somebody else, the rule is
+/// told that makes it so, unless it is kube-proxy's.
+fn is_plain(path: &PathResult<'_>) -> bool {
+    let of_proxy =
+        |outcome: &Outcome<'_>| outcome.masqueraded_at.is_some_and(|at| at.text.starts_with("-A KUBE-POSTROUTING "));
+    let replaced =
+        |outcome: &Outcome<'_>| outcome.masqueraded && outcome.destination.ip() != path.info.from && !of_proxy(outcome);
+    path.comparison.as_ref().is_some_and(|it| it.state == PathState::Expected && it.uneven.is_none())
+        && (path.info.origin != Origin::Pod || !path.outcomes.iter().any(replaced))
+}
+
+fn passes_service(result: &NodeResult<'_>) -> bool {
+    let outcomes = result.paths.iter().flat_map(|path| &path.outcomes);
+    outcomes.flat_map(|outcome| &outcome.hops).any(|hop| hop.chain.starts_with("KUBE-SVC-"))
 }
 
 /// Why a path is open, if it is.

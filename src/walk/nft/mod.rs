@@ -7,10 +7,12 @@ mod eval;
 mod nat;
 mod test;
 
+use smallvec::smallvec;
+
 use self::eval::{Value, Weighed};
 use self::test::Answer;
 use super::chains::ends;
-use super::netfilter::{Step, Walker, Way};
+use super::netfilter::{Step, Walker, Ways};
 use super::packet::{Action, Dependency, Disposition, Reason};
 use super::state::{Bits, Frame, Made, State, Told};
 use crate::dataplane::Loc;
@@ -66,14 +68,14 @@ impl<'snap> Walker<'_, 'snap> {
     /// Goes on to the next rule that does something.
     pub(super) fn in_nft(
         &mut self,
-        mut state: State<'snap>,
+        mut state: Box<State<'snap>>,
         base: &BaseChain<'snap>,
         table: usize,
         chain: usize,
     ) -> Step<'snap> {
         let tables = &self.plane.nft().tables;
         let Some((table, root)) = tables.get(table).and_then(|table| Some((table, table.chains.get(chain)?))) else {
-            return Step::Ways(vec![state.undecided(Dependency::Fact("a table is missing".into()))]);
+            return Step::Ways(smallvec![state.undecided(Dependency::Fact("a table is missing".into()))]);
         };
         loop {
             let mut place = Place { base, table, root, chain: root.name, plane: self.plane };
@@ -97,13 +99,12 @@ impl<'snap> Walker<'_, 'snap> {
     }
 
     /// What is left of a rule. `Err` if it decides nothing and the next one is next.
-    #[allow(clippy::result_large_err, reason = "the state goes on either way")]
     fn statements(
         &mut self,
-        mut state: State<'snap>,
+        mut state: Box<State<'snap>>,
         place: Place<'_, 'snap>,
         rule: &Rule<'snap>,
-    ) -> Result<Step<'snap>, State<'snap>> {
+    ) -> Result<Step<'snap>, Box<State<'snap>>> {
         let from = state.frames.last().map_or(0, |frame| frame.statement);
         let mut at = from;
         while let Some(statement) = rule.statements.get(at) {
@@ -145,14 +146,13 @@ impl<'snap> Walker<'_, 'snap> {
     }
 
     /// Does what a statement says. `Err` if the rule goes on behind it.
-    #[allow(clippy::result_large_err, reason = "the state goes on either way")]
     fn act(
         &mut self,
-        mut state: State<'snap>,
+        mut state: Box<State<'snap>>,
         place: Place<'_, 'snap>,
         rule: &Rule<'snap>,
         statement: &Statement<'snap>,
-    ) -> Result<Vec<Way<'snap>>, State<'snap>> {
+    ) -> Result<Ways<'snap>, Box<State<'snap>>> {
         match statement {
             Statement::Match { .. } | Statement::Unknown(_) | Statement::Limit(..) | Statement::Pass(_) => Err(state),
             Statement::Verdict(verdict) => self.verdict(state, place, *verdict, rule.at, None),
@@ -162,7 +162,7 @@ impl<'snap> Walker<'_, 'snap> {
                     Value::One(Known::Number { value, known }) => {
                         state.mark = Bits { value: low(value), known: low(known) };
                     }
-                    Value::Break => return Ok(vec![state.next_rule().way()]),
+                    Value::Break => return Ok(smallvec![state.next_rule().way()]),
                     Value::Spread { modulus, offset } if modulus <= SPREAD => {
                         return Ok(marked_each(&state, place, rule.at, modulus, offset));
                     }
@@ -176,7 +176,7 @@ impl<'snap> Walker<'_, 'snap> {
             }
             Statement::CtMark(value) => {
                 if !state.has_connection(place) {
-                    return Ok(vec![state.next_rule().way()]);
+                    return Ok(smallvec![state.next_rule().way()]);
                 }
                 state.ctmark = match state.evaluate(value, place) {
                     Value::One(Known::Number { value, known }) => Bits { value: low(value), known: low(known) },
@@ -209,20 +209,19 @@ impl<'snap> Walker<'_, 'snap> {
             Statement::Other(text) => {
                 let why = Dependency::Rule(rule.at, format!("what `{text}` does is not known"));
                 state.hop(place.base.table, place.chain, Action::Unknown((*text).into()), Some(rule.at));
-                Ok(vec![state.undecided(why)])
+                Ok(smallvec![state.undecided(why)])
             }
         }
     }
 
-    #[allow(clippy::result_large_err, reason = "the state goes on either way")]
     fn verdict(
         &mut self,
-        mut state: State<'snap>,
+        mut state: Box<State<'snap>>,
         place: Place<'_, 'snap>,
         verdict: Verdict<'snap>,
         at: Loc<'snap>,
         chance: Option<f64>,
-    ) -> Result<Vec<Way<'snap>>, State<'snap>> {
+    ) -> Result<Ways<'snap>, Box<State<'snap>>> {
         let table = place.base.table;
         let hop = |state: &mut State<'snap>, action| state.hop_with(table, place.chain, action, Some(at), chance);
         match verdict {
@@ -238,23 +237,23 @@ impl<'snap> Walker<'_, 'snap> {
             Verdict::Return => {
                 hop(&mut state, Action::Return);
                 state.frames.pop();
-                let ways = if state.frames.is_empty() { self.nft_policy(state, place) } else { vec![state.way()] };
+                let ways = if state.frames.is_empty() { self.nft_policy(state, place) } else { smallvec![state.way()] };
                 Ok(ways)
             }
             Verdict::Queue => {
                 hop(&mut state, Action::Unknown("queue".into()));
                 let why = Dependency::Rule(at, "a process decides, by a queue".into());
-                Ok(vec![state.undecided(why)])
+                Ok(smallvec![state.undecided(why)])
             }
             Verdict::Jump(name) | Verdict::Goto(name) => {
                 let Some(chain) = place.table.index_of(name) else {
                     hop(&mut state, Action::Unknown(name.into()));
                     let why = format!("chain {name} {}", Dependency::CHAIN_MISSING);
-                    return Ok(vec![state.undecided(Dependency::Rule(at, why))]);
+                    return Ok(smallvec![state.undecided(Dependency::Rule(at, why))]);
                 };
                 if state.frames.len() > DEEP {
                     let why = format!("more than {DEEP} chains lie inside each other");
-                    return Ok(vec![state.undecided(Dependency::Rule(at, why))]);
+                    return Ok(smallvec![state.undecided(Dependency::Rule(at, why))]);
                 }
                 if matches!(verdict, Verdict::Goto(_)) {
                     hop(&mut state, Action::Goto(name));
@@ -266,33 +265,32 @@ impl<'snap> Walker<'_, 'snap> {
                     }
                 }
                 state.frames.push(Frame { chain, next: 0, statement: 0 });
-                Ok(vec![state.way()])
+                Ok(smallvec![state.way()])
             }
         }
     }
 
-    #[allow(clippy::result_large_err, reason = "the state goes on either way")]
     fn vmap(
         &mut self,
-        state: State<'snap>,
+        state: Box<State<'snap>>,
         place: Place<'_, 'snap>,
         rule: &Rule<'snap>,
         key: &Expr<'snap>,
         lookup: &Lookup<'snap>,
-    ) -> Result<Vec<Way<'snap>>, State<'snap>> {
+    ) -> Result<Ways<'snap>, Box<State<'snap>>> {
         match state.look_up(key, lookup, place) {
-            Weighed::None | Weighed::Break => Ok(vec![state.next_rule().way()]),
+            Weighed::None | Weighed::Break => Ok(smallvec![state.next_rule().way()]),
             Weighed::One(element) => {
                 let at = element_place(lookup, &element, rule.at);
                 match (element.data, element.limited) {
                     (Data::Verdict(verdict), false) => self.verdict(state, place, verdict, at, None),
                     (Data::Verdict(_) | Data::Values(_) | Data::None, _) => {
-                        Ok(vec![state.undecided(Dependency::Rule(at, "the element is not understood".into()))])
+                        Ok(smallvec![state.undecided(Dependency::Rule(at, "the element is not understood".into()))])
                     }
                 }
             }
             Weighed::Shares(shares) => {
-                let mut ways = Vec::with_capacity(shares.len());
+                let mut ways = Ways::with_capacity(shares.len());
                 for (weight, element) in shares {
                     let mut one = state.clone();
                     one.share *= weight;
@@ -313,24 +311,24 @@ impl<'snap> Walker<'_, 'snap> {
                 }
                 Ok(ways)
             }
-            Weighed::Perhaps(_, why) => Ok(vec![state.undecided(Dependency::Rule(rule.at, why))]),
+            Weighed::Perhaps(_, why) => Ok(smallvec![state.undecided(Dependency::Rule(rule.at, why))]),
         }
     }
 
     /// Ends this base chain, and no other; what is made here and has changed is routed anew by chains of type route.
-    fn leave_nft(&self, mut state: State<'snap>, place: Place<'_, 'snap>) -> Vec<Way<'snap>> {
+    fn leave_nft(&self, mut state: Box<State<'snap>>, place: Place<'_, 'snap>) -> Ways<'snap> {
         if matches!(place.base.body, BaseBody::Nft { kind: Kind::Route, .. }) {
             return self.leave_table_routed(state);
         }
         state.leave_table();
-        vec![state.way()]
+        smallvec![state.way()]
     }
 
     /// The end of a base chain.
-    fn nft_policy(&self, mut state: State<'snap>, place: Place<'_, 'snap>) -> Vec<Way<'snap>> {
+    fn nft_policy(&self, mut state: Box<State<'snap>>, place: Place<'_, 'snap>) -> Ways<'snap> {
         let Some(base) = place.root.base else {
             state.leave_table();
-            return vec![state.way()];
+            return smallvec![state.way()];
         };
         match base.policy {
             Policy::Drop => {
@@ -360,38 +358,41 @@ fn element_place<'snap>(
 }
 
 /// The rule matches for this share of the packets.
-fn fork(state: State<'_>, at: usize, chance: f64) -> Vec<Way<'_>> {
+fn fork(state: Box<State<'_>>, at: usize, chance: f64) -> Ways<'_> {
     let (mut taken, mut passed) = (state.clone().at_statement(at), state.next_rule());
     taken.share *= chance;
     passed.share *= 1.0 - chance;
-    vec![taken.way(), passed.way()]
+    smallvec![taken.way(), passed.way()]
 }
 
 /// The rule matches or not by what came before: a fresh client goes one way, others the other.
-fn by_state<'snap>(state: State<'snap>, at: usize, fresh: super::matches::Fresh, otherwise: &str) -> Vec<Way<'snap>> {
+fn by_state<'snap>(state: Box<State<'snap>>, at: usize, fresh: super::matches::Fresh, otherwise: &str) -> Ways<'snap> {
     let mut known = state.clone();
     known.share = 0.0;
     known.only_when(&format!("when {otherwise}"));
     match fresh {
-        super::matches::Fresh::Passes => vec![known.at_statement(at).way(), state.next_rule().way()],
-        super::matches::Fresh::Matches => vec![state.at_statement(at).way(), known.next_rule().way()],
+        super::matches::Fresh::Passes => smallvec![known.at_statement(at).way(), state.next_rule().way()],
+        super::matches::Fresh::Matches => smallvec![state.at_statement(at).way(), known.next_rule().way()],
     }
 }
 
-fn undecided<'snap>(state: State<'snap>, at: usize, rule: &Rule<'snap>, why: String) -> Step<'snap> {
+fn undecided<'snap>(state: Box<State<'snap>>, at: usize, rule: &Rule<'snap>, why: String) -> Step<'snap> {
     let line = rule.at.line;
     let taken = state.clone().at_statement(at).way();
     let passed = state.clone().next_rule().way();
     Step::Undecided(
         Dependency::Rule(rule.at, why),
-        Box::new(state),
-        [(format!("if line {line} matches"), vec![taken]), (format!("if line {line} does not match"), vec![passed])],
+        state,
+        [
+            (format!("if line {line} matches"), smallvec![taken]),
+            (format!("if line {line} does not match"), smallvec![passed]),
+        ],
     )
 }
 
 impl State<'_> {
     /// Goes on at a statement of the rule.
-    fn at_statement(mut self, at: usize) -> Self {
+    fn at_statement(mut self: Box<Self>, at: usize) -> Box<Self> {
         if let Some(frame) = self.frames.last_mut() {
             frame.statement = at;
         }
@@ -399,7 +400,7 @@ impl State<'_> {
     }
 
     /// Goes on with the next rule.
-    fn next_rule(mut self) -> Self {
+    fn next_rule(mut self: Box<Self>) -> Box<Self> {
         if let Some(frame) = self.frames.last_mut() {
             (frame.next, frame.statement) = (frame.next + 1, 0);
         }
@@ -427,10 +428,10 @@ fn marked_each<'snap>(
     at: Loc<'snap>,
     modulus: u32,
     offset: u32,
-) -> Vec<Way<'snap>> {
+) -> Ways<'snap> {
     (0..modulus)
         .map(|turn| {
-            let mut one = state.clone();
+            let mut one = Box::new(state.clone());
             one.share /= f64::from(modulus);
             one.mark = Bits { value: offset.wrapping_add(turn), known: u32::MAX };
             let chance = one.when.is_none().then_some(one.share);

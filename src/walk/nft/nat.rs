@@ -2,12 +2,14 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use smallvec::smallvec;
+
 use super::Place;
 use super::eval::{Value, Weighed};
 use crate::dataplane::nft::expr::Expr;
 use crate::dataplane::nft::set::{Data, Datum, Known};
 use crate::dataplane::nft::statement::{Nat, NatTo, Rule};
-use crate::walk::netfilter::{Walker, Way};
+use crate::walk::netfilter::{Walker, Ways};
 use crate::walk::packet::{Action, Dependency};
 use crate::walk::state::State;
 
@@ -24,13 +26,12 @@ enum Port {
 }
 
 /// Ways, or the state if the rule goes on.
-type Acted<'snap> = Result<Vec<Way<'snap>>, State<'snap>>;
+type Acted<'snap> = Result<Ways<'snap>, Box<State<'snap>>>;
 
 impl<'snap> Walker<'_, 'snap> {
-    #[allow(clippy::result_large_err, reason = "the state goes on either way")]
     pub(super) fn nft_dnat(
         &mut self,
-        state: State<'snap>,
+        state: Box<State<'snap>>,
         place: Place<'_, 'snap>,
         rule: &Rule<'snap>,
         nat: &Nat<'snap>,
@@ -41,10 +42,10 @@ impl<'snap> Walker<'_, 'snap> {
         let kept = state.dst;
         let targets = match state.nat_port(nat, place).and_then(|port| state.targets(nat, place, kept, port)) {
             Ok(targets) => targets,
-            Err(why) => return Ok(vec![state.undecided(Dependency::Rule(rule.at, why))]),
+            Err(why) => return Ok(smallvec![state.undecided(Dependency::Rule(rule.at, why))]),
         };
         let several = targets.len() > 1;
-        let mut ways = Vec::with_capacity(targets.len());
+        let mut ways = Ways::with_capacity(targets.len());
         for (weight, target) in targets {
             let mut one = state.clone();
             one.share *= weight;
@@ -71,20 +72,19 @@ impl<'snap> Walker<'_, 'snap> {
         Ok(ways)
     }
 
-    #[allow(clippy::result_large_err, reason = "the state goes on either way")]
     pub(super) fn nft_redirect(
         &mut self,
-        mut state: State<'snap>,
+        mut state: Box<State<'snap>>,
         place: Place<'_, 'snap>,
         rule: &Rule<'snap>,
         nat: &Nat<'snap>,
     ) -> Acted<'snap> {
         let undecided =
-            |state: &State<'snap>, why: &str| Ok(vec![state.undecided(Dependency::Rule(rule.at, why.to_owned()))]);
+            |state: &State<'snap>, why: &str| Ok(smallvec![state.undecided(Dependency::Rule(rule.at, why.to_owned()))]);
         let port = match state.nat_port(nat, place) {
             Ok(Port::Kept) => state.dport,
             Ok(Port::To(port)) => port,
-            Ok(Port::Break) => return Ok(vec![state.next_rule().way()]),
+            Ok(Port::Break) => return Ok(smallvec![state.next_rule().way()]),
             Err(why) => return undecided(&state, &why),
         };
         if matches!(nat.to, NatTo::Unknown(_)) {
@@ -107,9 +107,8 @@ impl<'snap> Walker<'_, 'snap> {
         Ok(self.rewrite_destination(state, to))
     }
 
-    #[allow(clippy::result_large_err, reason = "the state goes on either way")]
     pub(super) fn nft_snat(
-        state: State<'snap>,
+        state: Box<State<'snap>>,
         place: Place<'_, 'snap>,
         rule: &Rule<'snap>,
         nat: &Nat<'snap>,
@@ -121,9 +120,9 @@ impl<'snap> Walker<'_, 'snap> {
         // whichever port it gets, nobody asks for it
         let targets = match state.targets(nat, place, kept, Port::Kept) {
             Ok(targets) => targets,
-            Err(why) => return Ok(vec![state.undecided(Dependency::Rule(rule.at, why))]),
+            Err(why) => return Ok(smallvec![state.undecided(Dependency::Rule(rule.at, why))]),
         };
-        let mut ways = Vec::with_capacity(targets.len());
+        let mut ways = Ways::with_capacity(targets.len());
         for (weight, target) in targets {
             let mut one = state.clone();
             one.share *= weight;
@@ -134,7 +133,7 @@ impl<'snap> Walker<'_, 'snap> {
             let ip = (last.unwrap_or(first) == first).then_some(first);
             let action = ip.map_or(Action::Masquerade(None), Action::Snat);
             one.hop(place.base.table, place.chain, action, Some(rule.at));
-            one.rewrite_source(ip);
+            one.rewrite_source(ip, rule.at);
             ways.push(one.way());
         }
         Ok(ways)
@@ -142,14 +141,14 @@ impl<'snap> Walker<'_, 'snap> {
 
     pub(super) fn nft_masquerade(
         &mut self,
-        mut state: State<'snap>,
+        mut state: Box<State<'snap>>,
         place: Place<'_, 'snap>,
         rule: &Rule<'snap>,
-    ) -> Vec<Way<'snap>> {
+    ) -> Ways<'snap> {
         let ip = self.masquerade_as(&state);
         state.hop(place.base.table, place.chain, Action::Masquerade(ip), Some(rule.at));
-        state.rewrite_source(ip);
-        vec![state.way()]
+        state.rewrite_source(ip, rule.at);
+        smallvec![state.way()]
     }
 }
 
