@@ -296,7 +296,7 @@ impl State<'_> {
     }
 }
 
-fn split<'snap>(state: Box<State<'snap>>, chance: f64) -> (Box<State<'snap>>, Box<State<'snap>>) {
+fn split(state: Box<State<'_>>, chance: f64) -> (Box<State<'_>>, Box<State<'_>>) {
     let (mut taken, mut passed) = (state.clone(), state);
     taken.share *= chance;
     passed.share *= 1.0 - chance;

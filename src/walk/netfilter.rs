@@ -20,16 +20,16 @@ const NESTED: usize = 10;
 /// Every way the packet can go, in the order of the rules; shares sum to one.
 #[must_use]
 pub fn walk<'snap>(plane: &Plane<'snap>, packet: &Packet) -> Vec<Outcome<'snap>> {
-    follow(plane, packet, Trail::kept())
+    follow(plane, packet, &Trail::kept())
 }
 
 /// The same ways, without their hops: for who asks where many packets end and not how they came there.
 #[must_use]
 pub fn ends<'snap>(plane: &Plane<'snap>, packet: &Packet) -> Vec<Outcome<'snap>> {
-    follow(plane, packet, Trail::left_out())
+    follow(plane, packet, &Trail::left_out())
 }
 
-fn follow<'snap>(plane: &Plane<'snap>, packet: &Packet, trail: Trail<'snap>) -> Vec<Outcome<'snap>> {
+fn follow<'snap>(plane: &Plane<'snap>, packet: &Packet, trail: &Trail<'snap>) -> Vec<Outcome<'snap>> {
     let rules = plane.rules(Family::of(packet.to.ip()));
     let through = |hooks| {
         let mut walker = Walker { plane, rules, hooks, steps: 0, nested: 0 };
