@@ -194,6 +194,11 @@ pub enum Outcome {
         /// What.
         why: String,
     },
+    /// The question never left: the pod that was to ask could not be reached. Tells nothing of the server.
+    NotAsked {
+        /// What went wrong.
+        why: String,
+    },
 }
 
 /// A reply.

@@ -56,7 +56,8 @@ pub(crate) fn ends_the_walk(outcome: &Outcome) -> bool {
         | Outcome::Refused
         | Outcome::Unreachable { .. }
         | Outcome::WrongSource { .. }
-        | Outcome::Error { .. } => true,
+        | Outcome::Error { .. }
+        | Outcome::NotAsked { .. } => true,
     }
 }
 

@@ -95,10 +95,10 @@ impl AgentPod<'_> {
         let ms = u64::try_from(begun.unwrap_or(opened).elapsed().as_millis()).unwrap_or(u64::MAX);
         match (done, came) {
             (Ok(output), Some(outcome)) => (dig_ms(&output.stdout).unwrap_or(ms), outcome),
-            (Ok(Output { end: End::Failed(why), .. }), None) => (ms, Outcome::Error { why }),
+            (Ok(Output { end: End::Failed(why), .. }), None) => (ms, Outcome::NotAsked { why }),
             (Ok(output), None) => (ms, tool.failure(&output.stdout, &output.stderr, ms)),
             (Err(refusal), _) => {
-                (ms, Outcome::Error { why: refusal::of_exec(&refusal, self.act(), self.node).summary })
+                (ms, Outcome::NotAsked { why: refusal::of_exec(&refusal, self.act(), self.node).summary })
             }
         }
     }

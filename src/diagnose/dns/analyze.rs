@@ -2,7 +2,7 @@
 
 use k8s_openapi::api::core::v1::Pod;
 
-use super::{DnsContext, dns_findings, names, next, probed};
+use super::{DnsContext, asked, cell, dns_findings, names, next, probed};
 use crate::Result;
 use crate::cluster::readiness;
 use crate::collect::snapshot::Snapshot;
@@ -18,12 +18,19 @@ use crate::report::{Code, Gap, QueryEcho, Report};
 pub fn analyze(snapshot: &Snapshot, query: &DnsQuery) -> Result<Report> {
     let context = DnsContext { snapshot, objects: &snapshot.objects, query };
     let chosen = snapshot.probes.iter().filter(|place| query.nodes.is_empty() || query.nodes.contains(&place.node));
-    let places: Vec<_> = chosen.cloned().collect();
+    let (places, unasked): (Vec<_>, Vec<_>) = chosen.map(cell::asked).unzip();
     let mut dns = DnsReport { places: probed::matrix(&places), ..DnsReport::default() };
     head(snapshot, &mut dns);
     let (verdict, mut findings) = probed::verdict(snapshot, &dns);
     dns.verdict = verdict;
-    findings.extend(dns_findings(&context));
+    let others = dns_findings(&context);
+    if dns.verdict.code.is_none()
+        && let Some((verdict, finding)) = asked::verdict(&context, &dns, &others)
+    {
+        dns.verdict = verdict;
+        findings.extend(finding);
+    }
+    findings.extend(others);
     let traced = next::next(snapshot, query, &dns);
     let has_rules = traced.as_ref().is_some_and(|next| next.nodes.iter().any(|node| snapshot.nodes.contains_key(node)));
     dns.next = if has_rules { None } else { traced.clone() };
@@ -45,6 +52,11 @@ pub fn analyze(snapshot: &Snapshot, query: &DnsQuery) -> Result<Report> {
         gaps: snapshot.gaps.clone(),
         ..Report::default()
     };
+    for (place, why) in places.iter().zip(unasked).filter_map(|(place, why)| Some((place, why?))) {
+        let mut gap = Gap::new(Code::ToolMissingOrCrashed, Some(&place.node), format!("{}: {why}", place.words()));
+        gap.lost = Some("questions to DNS from there: they were not asked".into());
+        report.gaps.push(gap);
+    }
     let asked = report.dns.iter().flat_map(|dns| &dns.places).any(|place| !place.cells.is_empty());
     if !asked && report.gaps.iter().all(|gap| !gap.counts) {
         // no answer is no good answer

@@ -97,7 +97,8 @@ fn reply(one: &Try) -> Option<&Reply> {
         | Outcome::Refused
         | Outcome::Unreachable { .. }
         | Outcome::WrongSource { .. }
-        | Outcome::Error { .. } => None,
+        | Outcome::Error { .. }
+        | Outcome::NotAsked { .. } => None,
     }
 }
 

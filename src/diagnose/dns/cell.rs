@@ -1,6 +1,6 @@
 //! One cell of the matrix, judged: what counts as an answer to which question, what is late, what is lost.
 
-use crate::probe::{Outcome, Probe, QuestionKind, Reply, Try};
+use crate::probe::{Outcome, Place, Probe, QuestionKind, Reply, Try};
 use crate::report::dns::{CellState, DnsCell};
 
 /// From here on an answer is late: names of the cluster come from memory, within a millisecond or two.
@@ -68,6 +68,25 @@ fn slow(kind: QuestionKind) -> u64 {
     }
 }
 
+/// Leaves out what was never asked. What is left of a place, and why the rest was not asked: `None` where all was.
+pub(super) fn asked(place: &Place) -> (Place, Option<String>) {
+    let mut left = place.clone();
+    let mut why = None;
+    for probe in &mut left.probes {
+        probe.tries.retain(|one| match &one.outcome {
+            Outcome::NotAsked { why: said } => {
+                why.get_or_insert_with(|| said.clone());
+                false
+            }
+            _ => true,
+        });
+    }
+    if why.is_some() {
+        left.probes.retain(|probe| !probe.tries.is_empty());
+    }
+    (left, why)
+}
+
 /// The name that must not exist is asked for outside the cluster too; there only a positive answer says something.
 fn counts(kind: QuestionKind, one: &Try) -> bool {
     kind != QuestionKind::MustNotExist || !is_elsewhere(one) || is_positive(&one.outcome)
@@ -87,7 +106,7 @@ pub(super) fn is_positive(outcome: &Outcome) -> bool {
 pub(super) fn is_lost(outcome: &Outcome) -> bool {
     match outcome {
         Outcome::Timeout | Outcome::Refused | Outcome::Unreachable { .. } | Outcome::Error { .. } => true,
-        Outcome::Answered(_) | Outcome::WrongSource { .. } => false,
+        Outcome::Answered(_) | Outcome::WrongSource { .. } | Outcome::NotAsked { .. } => false,
     }
 }
 
@@ -112,6 +131,7 @@ fn trouble(kind: QuestionKind, outcome: &Outcome) -> Option<String> {
         Outcome::Unreachable { .. } => Some("unreachable".into()),
         Outcome::WrongSource { from, .. } => Some(format!("from {}", from.ip())),
         Outcome::Error { .. } => Some("broken".into()),
+        Outcome::NotAsked { .. } => Some("not asked".into()),
     }
 }
 

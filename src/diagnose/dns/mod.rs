@@ -3,6 +3,7 @@
 pub(in crate::diagnose) mod aliases;
 mod analyze;
 mod answers;
+mod asked;
 mod cell;
 mod clients;
 mod corefile;

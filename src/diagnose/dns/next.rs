@@ -115,7 +115,7 @@ pub(super) fn walk(snapshot: &Snapshot, query: &DnsQuery, dns: &DnsReport) -> Ve
                     .join(", "),
                 Outcome::Timeout => "no reply".into(),
                 Outcome::Refused => "refused".into(),
-                Outcome::Unreachable { why } | Outcome::Error { why } => why.clone(),
+                Outcome::Unreachable { why } | Outcome::Error { why } | Outcome::NotAsked { why } => why.clone(),
             };
             steps.push(format!("{name} → {} {}: {said}", one.asked, probe.question.record));
         }

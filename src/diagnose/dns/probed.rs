@@ -88,8 +88,19 @@ fn well(report: &DnsReport) -> String {
         .filter(|probe| probe.server.is != ServerKind::Configured)
         .map(|probe| &probe.server)
         .collect();
+    let own: BTreeSet<String> = report
+        .places
+        .iter()
+        .flat_map(DnsPlace::judged)
+        .filter(|(probe, cell)| probe.server.is == ServerKind::Configured && cell.state > CellState::Slow)
+        .map(|(probe, _)| probe.server.address.ip().to_string())
+        .collect();
+    let but = match own.into_iter().collect::<Vec<_>>().as_slice() {
+        [] => String::new(),
+        servers => format!("; of the nodes' own resolv.conf, {} does not always answer", servers.join(" and ")),
+    };
     format!(
-        "DNS is well from {}: {} by UDP and TCP answer every name. What fails is not DNS",
+        "DNS is well from {}: {} by UDP and TCP answer every name{but}. What fails is not DNS",
         super::node_words(&nodes),
         if servers.len() == 1 { "the server".to_owned() } else { format!("all {} servers", servers.len()) }
     )
@@ -156,7 +167,7 @@ fn object(found: &Elimination<'_>) -> Option<ObjectRef> {
 }
 
 /// One cell of each kind of failure, worst first.
-fn quoted(failing: &[Spot<'_>]) -> Vec<Evidence> {
+pub(super) fn quoted(failing: &[Spot<'_>]) -> Vec<Evidence> {
     let mut sorted: Vec<&Spot<'_>> = failing.iter().collect();
     sorted.sort_by_key(|spot| (std::cmp::Reverse(spot.cell.state), spot.kind(), spot.node().to_owned()));
     let mut seen = BTreeSet::new();
@@ -181,7 +192,7 @@ fn quote(place: &Place, probe: &Probe) -> String {
         }
         Outcome::Timeout => "no reply".into(),
         Outcome::Refused => "refused".into(),
-        Outcome::Unreachable { why } | Outcome::Error { why } => why.clone(),
+        Outcome::Unreachable { why } | Outcome::Error { why } | Outcome::NotAsked { why } => why.clone(),
         Outcome::WrongSource { from, reply } => format!("{} from {from}", reply.rcode),
     };
     let longest = probe.tries.iter().map(|one| one.ms).max().unwrap_or_default();
@@ -225,7 +236,7 @@ fn help(found: &Elimination<'_>) -> String {
         Cause::External | Cause::ExternalAndShort | Cause::Hijacked | Cause::Wildcard | Cause::SlowElsewhere => {
             format!("kubectl get configmap coredns -n {namespace} -o yaml")
         }
-        Cause::ClusterNames | Cause::Slow | Cause::All => {
+        Cause::ClusterNames | Cause::NoSuchNames | Cause::Slow | Cause::All => {
             format!("kubectl logs -n {namespace} -l k8s-app=kube-dns --since=10m")
         }
     }

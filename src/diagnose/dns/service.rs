@@ -178,6 +178,7 @@ fn replies(probe: &Probe) -> impl Iterator<Item = &crate::probe::Reply> {
         | Outcome::Refused
         | Outcome::Unreachable { .. }
         | Outcome::WrongSource { .. }
-        | Outcome::Error { .. } => None,
+        | Outcome::Error { .. }
+        | Outcome::NotAsked { .. } => None,
     })
 }

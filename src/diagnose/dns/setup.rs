@@ -182,7 +182,8 @@ impl<'snap> Setup<'snap> {
             | Outcome::Refused
             | Outcome::Unreachable { .. }
             | Outcome::WrongSource { .. }
-            | Outcome::Error { .. } => false,
+            | Outcome::Error { .. }
+            | Outcome::NotAsked { .. } => false,
         })
     }
 

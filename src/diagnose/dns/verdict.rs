@@ -31,7 +31,7 @@ impl Spot<'_> {
         &self.probe.server
     }
 
-    fn fails(&self) -> bool {
+    pub(super) fn fails(&self) -> bool {
         match self.cell.state {
             CellState::Bad | CellState::Lossy => true,
             CellState::Good | CellState::Slow => false,
@@ -81,6 +81,8 @@ pub(super) enum Cause {
     ExternalAndShort,
     /// The cluster's zone: its names do not exist, or fail.
     ClusterNames,
+    /// Names of the cluster that do not exist: they get something else than that answer.
+    NoSuchNames,
     /// Something in the cluster answers every name.
     Wildcard,
     /// Something outside does.
@@ -112,6 +114,7 @@ impl Cause {
             Self::External => (Code::DnsExternalOnly, None),
             Self::ExternalAndShort => (Code::DnsExternalOnly, Some("search-list-too")),
             Self::ClusterNames => (Code::DnsClusterNamesOnly, None),
+            Self::NoSuchNames => (Code::DnsClusterNamesOnly, Some("no-such-name")),
             Self::Wildcard => (Code::DnsWildcard, None),
             Self::Hijacked => (Code::DnsWildcard, Some("hijacked")),
             Self::WrongSource => (Code::ReplyFromWrongSource, None),
@@ -161,6 +164,13 @@ pub(super) fn eliminate(places: &[DnsPlace]) -> Vec<Elimination<'_>> {
     }
     let failing: Vec<Spot<'_>> = rest.iter().filter(|spot| spot.fails()).copied().collect();
     if failing.is_empty() {
+        let strange = |spot: &&Spot<'_>| spot.kind() == QuestionKind::MustNotExist && spot.fails() && !exists(spot);
+        let strange: Vec<Spot<'_>> = spots.iter().filter(strange).copied().collect();
+        if !strange.is_empty() {
+            let lossy = strange.iter().all(|spot| spot.cell.state == CellState::Lossy);
+            found.push(of(if lossy { Cause::Intermittent } else { Cause::NoSuchNames }, strange, &spots));
+            return found;
+        }
         let late: Vec<Spot<'_>> = rest.iter().filter(|spot| spot.cell.state == CellState::Slow).copied().collect();
         if !late.is_empty() {
             let elsewhere = late.iter().all(|spot| spot.kind() == QuestionKind::External);

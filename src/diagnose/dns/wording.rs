@@ -68,6 +68,10 @@ pub(super) fn sentence(cause: Cause, failing: &[Spot<'_>], all: &[Spot<'_>]) -> 
                 "names of the cluster get {what}, names outside are well: look at CoreDNS's view of the API and at the cluster's domain"
             )
         }
+        Cause::NoSuchNames => format!(
+            "names of the cluster that do not exist get {}{from} and not NXDOMAIN, all others are answered: a search list waits or ends there. Look at what CoreDNS's kubernetes block falls through to",
+            words_of(failing)
+        ),
         Cause::Hijacked => {
             "a name that must not exist has an address: a server that CoreDNS forwards to answers every name".into()
         }
@@ -158,7 +162,7 @@ fn rate(failing: &[Spot<'_>]) -> String {
 }
 
 /// `SERVFAIL`, `timeout or refused`.
-fn words_of(failing: &[Spot<'_>]) -> String {
+pub(super) fn words_of(failing: &[Spot<'_>]) -> String {
     let words: BTreeSet<&str> =
         failing.iter().map(|spot| spot.cell.word.as_str()).filter(|word| !word.is_empty()).collect();
     words.into_iter().collect::<Vec<_>>().join(" or ")

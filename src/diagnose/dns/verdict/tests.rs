@@ -75,6 +75,15 @@ fn by_the_way() {
 }
 
 #[test]
+fn names_that_do_not_exist_get_that_answer() {
+    use QuestionKind::MustNotExist;
+    let odd: Change<'_> = &|_, _, _, kind| (kind == MustNotExist).then(|| said("SERVFAIL")).flatten();
+    case(odd, Some(Cause::NoSuchNames), "that do not exist get SERVFAIL and not NXDOMAIN");
+    let silent: Change<'_> = &|_, _, _, kind| (kind == MustNotExist).then(lost).flatten();
+    case(silent, Some(Cause::NoSuchNames), "that do not exist get timeout");
+}
+
+#[test]
 fn a_server_on_a_node_that_is_shut_in_cannot_ask_outside() {
     use QuestionKind::External;
     let shut: Change<'_> = &|node, server, by, kind| match (node, kind) {
