@@ -35,6 +35,16 @@ const WEBHOOKS: [(&str, &str); 2] = [
 /// Kind and resource of the Gateway API's routes.
 const ROUTES: [(&str, &str); 2] = [("HTTPRoute", "httproutes"), ("GRPCRoute", "grpcroutes")];
 
+/// Kinds of which it is not known whether one of them refers to a Service: they were not read.
+#[must_use]
+pub fn unread(objects: &Objects) -> Vec<&'static str> {
+    let ingresses = objects.ingresses.is_none().then_some("Ingresses");
+    let routes = (!objects.other.contains_key("httproutes")).then_some("routes");
+    let webhooks = (!WEBHOOKS.iter().all(|(_, resource)| objects.other.contains_key(*resource))).then_some("webhooks");
+    let services = (!objects.other.contains_key("apiservices")).then_some("APIServices");
+    [ingresses, routes, webhooks, services].into_iter().flatten().collect()
+}
+
 /// Every reference that was read.
 #[must_use]
 pub fn all(objects: &Objects) -> Vec<Referrer> {

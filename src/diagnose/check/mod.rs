@@ -22,7 +22,7 @@ use crate::report::{Code, Gap, QueryEcho, Report};
 use super::{analyze::sort, settle, skew};
 pub use connections::targets;
 pub use dns::query as dns_query;
-use suites::Found;
+use suites::{Found, Referrers};
 
 /// What is checked.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -111,6 +111,10 @@ fn reading<'snap>(
     };
     let index = Index::new(objects);
     let services = select::services(objects, &query.services)?;
+    let of_services = [SuiteKind::Objects, SuiteKind::Dataplane, SuiteKind::Probe];
+    if services.is_empty() && of_services.iter().any(|suite| query.suites.contains(suite)) {
+        select::refuse_none(objects, &query.services)?;
+    }
     let chosen = nodes::choose(snapshot, query, objects)?;
     let endpoints = select::endpoints(&index, &services);
     let referred = referrers::by_service(objects);
@@ -133,7 +137,8 @@ fn reading<'snap>(
     if query.suites.contains(&SuiteKind::Nodes) {
         nodes::check(work, &chosen, &mut report, &mut found);
     }
-    found.finish(&query.suites, &referred, &mut report);
+    let unread = referrers::unread(objects);
+    found.finish(&query.suites, &Referrers { known: &referred, unread: &unread }, &mut report);
     Ok(report)
 }
 

@@ -1,5 +1,7 @@
 //! Which Services are checked: those that were named or selected, or for the smoke suite a few that stand for all.
 
+use std::collections::BTreeSet;
+
 use rayon::prelude::*;
 
 use crate::cluster::nearest;
@@ -25,6 +27,24 @@ pub(super) fn services<'snap>(objects: &'snap Objects, selection: &Selection) ->
         }
         Selection::Chosen(chosen) => named(objects, &all, chosen),
     }
+}
+
+/// A choice that no Service meets is a slip: checked of nothing, nothing would be wrong.
+pub(super) fn refuse_none(objects: &Objects, selection: &Selection) -> Result<()> {
+    let Selection::Chosen(chosen) = selection else { return Ok(()) };
+    if objects.services().is_empty() {
+        return Ok(());
+    }
+    let known: BTreeSet<&str> = ServiceView::all(objects).map(|view| view.namespace).collect();
+    let (message, near) = match chosen.namespace.as_deref() {
+        Some(namespace) if !known.contains(namespace) => (
+            format!("there is no Service in namespace {namespace}"),
+            nearest::closest(namespace, known.iter().copied()),
+        ),
+        Some(_) | None => ("no Service is chosen: labels or excluded namespaces leave none".to_owned(), None),
+    };
+    let help = near.map_or_else(|| "kubectl get services -A --show-labels".to_owned(), |near| format!("-n {near}"));
+    Err(Error::usage_help(message, help))
 }
 
 /// Endpoints and pods of each.
@@ -154,5 +174,21 @@ mod tests {
         let objects = objects(1);
         let error = services(&objects, &Selection::Chosen(Box::new(gone))).unwrap_err();
         assert!(error.hint().unwrap().contains("default/kubernetes"));
+    }
+
+    #[test]
+    fn a_choice_of_no_service_is_refused() {
+        let objects = objects(0);
+        let of = |namespace: Option<&str>, without: &[&str]| {
+            let without = without.iter().map(|name| (*name).to_owned()).collect();
+            let chosen = Chosen { namespace: namespace.map(Into::into), without, ..Chosen::default() };
+            refuse_none(&objects, &Selection::Chosen(Box::new(chosen))).unwrap_err()
+        };
+        let slip = of(Some("shpo"), &[]);
+        assert_eq!(slip.to_string(), "there is no Service in namespace shpo");
+        assert_eq!(slip.hint().as_deref(), Some("-n shop"));
+        assert!(of(Some("shop"), &["shop"]).to_string().starts_with("no Service is chosen"));
+        assert!(refuse_none(&Objects::default(), &Selection::Chosen(Box::default())).is_ok());
+        assert!(refuse_none(&objects, &Selection::Smoke).is_ok());
     }
 }

@@ -12,9 +12,15 @@ use crate::report::{Code, Evidence, Finding, Gap, Report, Severity};
 
 use super::connections::is_of_connections;
 use super::select::{is_api, is_dns};
+use crate::diagnose::words;
 
-/// Who refers to Services, by namespace and name.
-type Referred = BTreeMap<(String, String), Vec<Referrer>>;
+/// Who refers to Services.
+pub(super) struct Referrers<'a> {
+    /// By namespace and name.
+    pub(super) known: &'a BTreeMap<(String, String), Vec<Referrer>>,
+    /// Kinds that were not read.
+    pub(super) unread: &'a [&'static str],
+}
 
 /// What was found so far.
 #[derive(Debug, Default)]
@@ -77,7 +83,7 @@ impl Found {
     }
 
     /// Puts all into the report.
-    pub(super) fn finish(mut self, asked: &BTreeSet<SuiteKind>, referred: &Referred, report: &mut Report) {
+    pub(super) fn finish(mut self, asked: &BTreeSet<SuiteKind>, referred: &Referrers<'_>, report: &mut Report) {
         let scope = Scope {
             services: self.services,
             services_total: self.services_total,
@@ -91,6 +97,7 @@ impl Found {
         let read: Vec<(SuiteKind, String)> = report.gaps.iter().map(|gap| (suite_of(gap), gap.fingerprint())).collect();
         let mut known: BTreeSet<String> = BTreeSet::new();
         let mut suites = Vec::new();
+        let mut lowered = 0;
         for kind in SuiteKind::ALL.into_iter().filter(|kind| asked.contains(kind)) {
             let parts = self.suites.remove(&kind).unwrap_or_default();
             let scope = if kind == SuiteKind::Dns { Scope { nodes: self.dns_nodes, ..scope } } else { scope };
@@ -98,14 +105,18 @@ impl Found {
             for mut finding in parts.findings {
                 let key = finding.fingerprint();
                 if known.insert(key.clone()) {
-                    milder(&mut finding, referred, &self.vital);
+                    lowered += usize::from(milder(&mut finding, referred.known, &self.vital));
                     report.findings.push(finding);
                     suite.findings.push(key);
                 }
             }
             suite.gaps = read.iter().filter(|(of, _)| *of == kind).map(|(_, key)| key.clone()).collect();
-            suite.gaps.extend(parts.gaps.iter().map(Gap::fingerprint));
-            report.gaps.extend(parts.gaps);
+            let mut gaps = parts.gaps;
+            if kind == SuiteKind::Objects && lowered > 0 && !referred.unread.is_empty() {
+                gaps.push(unreferred(lowered, referred.unread));
+            }
+            suite.gaps.extend(gaps.iter().map(Gap::fingerprint));
+            report.gaps.extend(gaps);
             suites.push(suite);
         }
         if let Some(check) = &mut report.check {
@@ -138,16 +149,20 @@ fn suite_of(gap: &Gap) -> SuiteKind {
 }
 
 /// That a Service has no pods to send to is an error for whoever asks for it by name, and for whatever refers to it.
-/// Among all Services it is a warning: clusters hold some that nobody uses.
-fn milder(finding: &mut Finding, referred: &Referred, vital: &BTreeSet<(String, String)>) {
+/// Among all Services it is a warning: clusters hold some that nobody uses. Whether it was made one.
+fn milder(
+    finding: &mut Finding,
+    referred: &BTreeMap<(String, String), Vec<Referrer>>,
+    vital: &BTreeSet<(String, String)>,
+) -> bool {
     let without_pods =
         [Code::SelectorMatchesNoPod, Code::SelectorWorkloadScaledToZero, Code::NoReadyEndpoint].contains(&finding.code);
     let Some(object) = finding.object.as_ref().filter(|_| without_pods && finding.severity == Severity::Error) else {
-        return;
+        return false;
     };
     let key = (object.namespace.clone(), object.name.clone());
     if vital.contains(&key) {
-        return;
+        return false;
     }
     match referred.get(&key) {
         Some(by) => {
@@ -162,6 +177,16 @@ fn milder(finding: &mut Finding, referred: &Referred, vital: &BTreeSet<(String, 
         }
         None => finding.severity = Severity::Warning,
     }
+    finding.severity == Severity::Warning
+}
+
+/// That it is not known whether something refers to Services without pods: with it they would be errors.
+fn unreferred(services: usize, unread: &[&str]) -> Gap {
+    let many = if services == 1 { "a Service".to_owned() } else { format!("{services} Services") };
+    let what = format!("{} were not read: whether one refers to {many} without pods is not known", words::list(unread));
+    let mut gap = Gap::new(Code::ObjectsNotRead, None, what);
+    gap.lost = Some("whether these Services are missed: then each is an error".into());
+    gap
 }
 
 /// Gives each case its findings, when it is settled which there are.
