@@ -357,7 +357,7 @@ fn run_demo(name: &str, output: &Output) -> Result<Answer> {
     let scenario = Scenario::find(name)?;
     let report = scenario.report()?;
     let mut answer = Answer::report(&report, output);
-    if output.format != Format::Json {
+    if matches!(output.format, Format::Human | Format::Wide) {
         answer.text.insert_str(0, &render::note(&scenario.introduction(), output.style));
     }
     Ok(answer)

@@ -39,8 +39,8 @@ pub(super) fn render(report: &Report, check: &CheckSummary, style: Style, detail
     }
     match detail {
         Detail::Folded => {
-            findings::draw(&mut page, &folded(&report.findings), detail);
-            remarks(&mut page, report);
+            findings::draw(&mut page, &folded(&report.findings, style.fail_on), detail);
+            remarks(&mut page, report, style.fail_on);
         }
         Detail::Whole => {
             paths::draw_whole(&mut page, report);
@@ -196,10 +196,20 @@ impl<'r> ByKey<'r> {
     }
 }
 
+/// Whether a finding is counted, and not told: a remark, unless remarks fail.
+fn is_remark(finding: &Finding, fail_on: Option<Severity>) -> bool {
+    finding.severity == Severity::Info && fail_on != Some(Severity::Info)
+}
+
+/// How many findings are counted only.
+pub(super) fn count_remarks(findings: &[Finding], fail_on: Option<Severity>) -> usize {
+    findings.iter().filter(|finding| is_remark(finding, fail_on)).count()
+}
+
 /// Findings but remarks, the same thing of many objects told once.
-pub(super) fn folded(findings: &[Finding]) -> Vec<Finding> {
+pub(super) fn folded(findings: &[Finding], fail_on: Option<Severity>) -> Vec<Finding> {
     let mut groups: Vec<(Finding, Vec<String>)> = Vec::new();
-    for finding in findings.iter().filter(|finding| finding.severity > Severity::Info) {
+    for finding in findings.iter().filter(|finding| !is_remark(finding, fail_on)) {
         let same = |(first, _): &&mut (Finding, Vec<String>)| {
             (first.code, &first.reason, first.severity) == (finding.code, &finding.reason, finding.severity)
         };
@@ -270,8 +280,8 @@ pub(super) fn place(finding: &Finding) -> String {
     }
 }
 
-fn remarks(page: &mut Page, report: &Report) {
-    let count = report.findings.iter().filter(|finding| finding.severity == Severity::Info).count();
+fn remarks(page: &mut Page, report: &Report, fail_on: Option<Severity>) {
+    let count = count_remarks(&report.findings, fail_on);
     if count > 0 {
         page.blank();
         page.marked(Mark::Plain, &format!("{} of what is by design (-o wide)", words::count(count, "remark")));

@@ -11,7 +11,7 @@ use crate::report::{Report, Severity, Verdict};
 #[must_use]
 pub fn render(report: &Report, fail_on: Option<Severity>) -> String {
     let mut out = String::new();
-    for finding in check::folded(&report.findings) {
+    for finding in check::folded(&report.findings, fail_on) {
         let kind = match finding.severity {
             Severity::Error => "error",
             Severity::Warning => "warning",
@@ -38,6 +38,9 @@ pub fn render(report: &Report, fail_on: Option<Severity>) -> String {
 /// What it came to, in one line.
 pub(super) fn answer(report: &Report, fail_on: Option<Severity>) -> String {
     let counts = words::severities(&report.findings.iter().map(|finding| finding.severity));
+    if counts.is_empty() && report.verdict(fail_on) == Verdict::Findings {
+        return "FAILED: nothing wrong was found, and not all was checked".to_owned();
+    }
     let counts = if counts.is_empty() { "nothing wrong was found".to_owned() } else { counts };
     match report.verdict(fail_on) {
         Verdict::Findings => format!("FAILED: {counts}"),

@@ -6,8 +6,8 @@ use quick_junit::{NonSuccessKind, Report as Document, TestCase, TestCaseStatus, 
 use super::check::{ByKey, CaseState};
 use super::text::clean;
 use super::words;
-use crate::report::check::{Case, CheckSummary, Suite};
-use crate::report::{Evidence, Finding, Gap, PathState, Report, Severity, Trace};
+use crate::report::check::{Case, CheckSummary, GapsAre, Suite};
+use crate::report::{Evidence, Finding, Gap, PathState, Report, Severity, Trace, Verdict};
 
 /// The document, ending in a newline.
 #[must_use]
@@ -52,7 +52,7 @@ fn of_check(document: &mut Document, report: &Report, check: &CheckSummary, fail
             drawn.add_test_case(of_case(suite, case, &by_key));
         }
         for gap in report.gaps.iter().filter(|gap| gap.counts && suite.gaps.contains(&gap.fingerprint())) {
-            drawn.add_test_case(of_gap(suite.kind.as_str(), gap));
+            drawn.add_test_case(of_gap(suite.kind.as_str(), gap, check.gaps));
         }
         let told = |finding: &&Finding| {
             let key = finding.fingerprint();
@@ -104,21 +104,23 @@ fn of_question(document: &mut Document, report: &Report, fail_on: Option<Severit
     let command = if report.query.command.is_empty() { "trace" } else { &report.query.command };
     let mut paths = TestSuite::new(format!("svc-trace {command} {subject}"));
     let clients = words::Clients::of(report);
+    let fails = report.verdict(fail_on) == Verdict::Findings;
     for trace in &report.traces {
-        paths.add_test_case(of_path(&clients, trace));
+        paths.add_test_case(of_path(&clients, trace, fails));
     }
     for finding in &report.findings {
         paths.add_test_case(of_finding(command, finding, fail_on));
     }
     for gap in report.gaps.iter().filter(|gap| gap.counts) {
-        paths.add_test_case(of_gap(command, gap));
+        paths.add_test_case(of_gap(command, gap, GapsAre::Open));
     }
     document.add_test_suite(paths);
 }
 
-/// A path as a case: what is wrong with it stands in the findings, so that only they fail.
-fn of_path(clients: &words::Clients<'_>, trace: &Trace) -> TestCase {
+/// A path as a case. One that is not as promised fails where the whole does.
+fn of_path(clients: &words::Clients<'_>, trace: &Trace, fails: bool) -> TestCase {
     let status = match trace.state {
+        PathState::Differs if !fails => TestCaseStatus::success(),
         PathState::Expected => TestCaseStatus::success(),
         PathState::Differs => {
             let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
@@ -135,6 +137,9 @@ fn of_path(clients: &words::Clients<'_>, trace: &Trace) -> TestCase {
     let path = &trace.path;
     let name = format!("{} → {} by {}", clients.name(path), words::address(path), path.node);
     let mut case = TestCase::new(clean(&name), status);
+    if trace.state == PathState::Differs && !fails {
+        case.set_system_out(clean(trace.trouble.as_deref().unwrap_or("not as the objects promise")));
+    }
     case.set_classname("svc-trace.path");
     case
 }
@@ -159,8 +164,11 @@ fn of_finding(class: &str, finding: &Finding, fail_on: Option<Severity>) -> Test
     case
 }
 
-fn of_gap(class: &str, gap: &Gap) -> TestCase {
-    let mut status = TestCaseStatus::skipped();
+fn of_gap(class: &str, gap: &Gap, gaps: GapsAre) -> TestCase {
+    let mut status = match gaps {
+        GapsAre::Open => TestCaseStatus::skipped(),
+        GapsAre::Failures => TestCaseStatus::non_success(NonSuccessKind::Failure),
+    };
     status.set_type(gap.code.as_str());
     status.set_message(clean(&gap.summary));
     let node = gap.node.as_ref().map(|node| format!(" on {node}")).unwrap_or_default();

@@ -40,14 +40,14 @@ pub fn render(report: &Report, fail_on: Option<Severity>) -> String {
         None if !report.traces.is_empty() => paths(&mut out, report),
         None => {}
     }
-    let folded = check::folded(&report.findings);
+    let folded = check::folded(&report.findings, fail_on);
     for finding in folded.iter().take(TOLD) {
         of_finding(&mut out, finding);
     }
     if folded.len() > TOLD {
         out.push_str(&format!("… and {} more\n\n", folded.len() - TOLD));
     }
-    let remarks = report.findings.iter().filter(|finding| finding.severity == Severity::Info).count();
+    let remarks = check::count_remarks(&report.findings, fail_on);
     if remarks > 0 {
         out.push_str(&format!("{} of what is by design\n\n", words::count(remarks, "remark")));
     }
