@@ -23,6 +23,29 @@ pub struct Baseline {
 struct File {
     schema: String,
     findings: Vec<Row>,
+    /// Of a report: what was accepted then.
+    #[serde(default)]
+    check: Option<Check>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Check {
+    #[serde(default)]
+    accepted: Vec<AcceptedRow>,
+}
+
+#[derive(Debug, Deserialize)]
+struct AcceptedRow {
+    finding: Option<Row>,
+    by: String,
+    reason: Option<String>,
+}
+
+impl AcceptedRow {
+    /// The finding, where an older baseline held it: what an entry accepts stays with that entry.
+    fn older(self) -> Option<Row> {
+        self.finding.filter(|_| self.reason.is_none() && self.by != "--ignore")
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -55,7 +78,11 @@ impl Baseline {
         if file.schema != SCHEMA && file.schema != "svc-trace/v1" {
             return Err(wrong(format!("its schema is `{}`", file.schema.escape_debug())));
         }
-        Ok(Self { keys: file.findings.into_iter().map(|row| row.fingerprint).collect(), from: name.to_owned() })
+        let older = file.check.into_iter().flat_map(|check| check.accepted).filter_map(AcceptedRow::older);
+        Ok(Self {
+            keys: file.findings.into_iter().chain(older).map(|row| row.fingerprint).collect(),
+            from: name.to_owned(),
+        })
     }
 
     /// Whether a finding was there.
@@ -105,6 +132,11 @@ mod tests {
     fn a_report_is_a_baseline_and_other_files_are_not() {
         let report = r#"{"schema":"svc-trace/v1","findings":[{"fingerprint":"a|b|c|d","code":"x"}]}"#;
         assert_eq!(Baseline::parse("r", report).unwrap().keys.len(), 1);
+        let older = r#"{"schema":"svc-trace/v1","findings":[],"check":{"accepted":[
+            {"finding":{"fingerprint":"a"},"by":"b.json"}, {"finding":{"fingerprint":"b"},"by":"--ignore"},
+            {"finding":{"fingerprint":"c"},"by":"ignore.yaml","reason":"known"}, {"gap":{"code":"x"},"by":"b.json"}]}}"#;
+        let keys = Baseline::parse("r", older).unwrap().keys;
+        assert_eq!(keys.into_iter().collect::<Vec<_>>(), ["a"]);
         for wrong in ["", "[]", r#"{"schema":"other","findings":[]}"#, r#"{"schema":"svc-trace/v1"}"#] {
             assert!(Baseline::parse("r", wrong).unwrap_err().to_string().starts_with("`r` is no baseline"), "{wrong}");
         }
