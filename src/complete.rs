@@ -20,7 +20,24 @@ const NO_FILES: u8 = 4;
 const FILES: u8 = 0;
 
 /// Flags whose value is a file or a folder.
-const FILE_FLAGS: [&str; 5] = ["--bundle", "--node-dump", "--kubeconfig", "--dir", "-d"];
+const FILE_FLAGS: [&str; 11] = [
+    "--agent-binary",
+    "--baseline",
+    "--bundle",
+    "--dir",
+    "--ignore-file",
+    "--kubeconfig",
+    "--node-dump",
+    "--report",
+    "--save",
+    "--write-baseline",
+    "-d",
+];
+
+/// `-o` is the form of an answer, and of `collect` a file.
+fn is_archive(flag: &str, typed: &[OsString]) -> bool {
+    ["-o", "--output"].contains(&flag) && typed.iter().any(|word| word == "collect")
+}
 
 /// The candidates for the last of `words`, which may be empty.
 #[must_use]
@@ -53,7 +70,8 @@ pub fn candidates(words: &[String]) -> String {
             lines.push(text);
         }
     }
-    let directive = if before.is_some_and(|flag| FILE_FLAGS.contains(&flag)) { FILES } else { NO_FILES };
+    let directive =
+        if before.is_some_and(|flag| FILE_FLAGS.contains(&flag) || is_archive(flag, typed)) { FILES } else { NO_FILES };
     lines.push(format!(":{directive}"));
     lines.join("\n") + "\n"
 }

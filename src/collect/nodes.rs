@@ -54,6 +54,12 @@ pub fn choose(choice: &NodeChoice, known: &Known<'_>) -> Result<Chosen> {
             }
         }
     }
+    if names.is_empty() && known.nodes.is_none() {
+        let gap = Gap::new(Code::RbacDenied, None, format!("{why} cannot be read: you may not list nodes"));
+        let lost = Some("what nodes' rules do".to_owned());
+        let help = Some("kubectl auth can-i list nodes; --node NAME where you know one".to_owned());
+        return Ok(Chosen { nodes: Vec::new(), why, gaps: vec![Gap { lost, help, ..gap }] });
+    }
     if names.is_empty() {
         return Err(Error::usage_help(format!("there are no {why}"), "kubectl get nodes --show-labels"));
     }
@@ -103,24 +109,37 @@ fn all(known: &Known<'_>) -> Vec<String> {
     }
 }
 
-/// One Ready node, rather one that runs an endpoint: a pod there shows most of the paths.
+/// Whether the API says that a node is Ready.
+fn is_ready(nodes: &[Node], name: &str) -> bool {
+    let node = nodes.iter().find(|node| node.metadata.name.as_deref() == Some(name));
+    let conditions = node.and_then(|node| node.status.as_ref()?.conditions.as_ref());
+    conditions.is_some_and(|list| list.iter().any(|one| one.type_ == "Ready" && one.status == "True"))
+}
+
+/// One node, rather a Ready one, and rather one that runs an endpoint: a pod there shows most of the paths.
 fn one(known: &Known<'_>) -> Chosen {
     let readable =
         |name: &String| known.nodes.is_none_or(|nodes| is_listed(nodes, name) && unreadable(nodes, name).is_none());
+    let is_ready = |name: &str| known.nodes.map(|nodes| is_ready(nodes, name));
     let mut endpoints: Vec<_> = known.endpoints.iter().filter(|name| readable(name)).collect();
-    endpoints.sort();
+    endpoints.sort_by_key(|name| (is_ready(name) == Some(false), *name));
     if let Some(name) = endpoints.first() {
-        return Chosen {
-            nodes: vec![(*name).clone()],
-            why: "Ready, and runs an endpoint of the Service".into(),
-            gaps: Vec::new(),
+        let why = match is_ready(name) {
+            Some(true) => "Ready, and runs an endpoint of the Service",
+            Some(false) => "runs an endpoint of the Service, and is not Ready",
+            None => "runs an endpoint of the Service",
         };
+        return Chosen { nodes: vec![(*name).clone()], why: why.into(), gaps: Vec::new() };
     }
     let Some(nodes) = known.nodes else { return Chosen::default() };
     let mut names: Vec<_> = nodes.iter().filter_map(|node| node.metadata.name.clone()).filter(readable).collect();
-    names.sort();
+    names.sort_by_key(|name| (is_ready(name) == Some(false), name.clone()));
     match names.into_iter().next() {
-        Some(name) => Chosen { nodes: vec![name], why: "the first Ready node by name".into(), gaps: Vec::new() },
+        Some(name) => {
+            let ready = is_ready(&name) == Some(true);
+            let why = if ready { "the first Ready node by name" } else { "the first node by name, none is Ready" };
+            Chosen { nodes: vec![name], why: why.into(), gaps: Vec::new() }
+        }
         None => Chosen {
             nodes: Vec::new(),
             why: "no node is Ready".into(),
