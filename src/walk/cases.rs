@@ -96,7 +96,9 @@ fn case(tables: &[(&str, &str)], from: &str, to: &str, expected: &[&str]) {
     let outcomes = walk(&plane, &packet(from, to));
     assert_eq!(outcomes.iter().map(words).collect::<Vec<_>>(), expected, "{}", dump(tables));
     let mut bare = outcomes.clone();
-    bare.iter_mut().for_each(|outcome| outcome.hops.clear());
+    for outcome in &mut bare {
+        outcome.hops.clear();
+    }
     assert_eq!(format!("{:?}", ends(&plane, &packet(from, to))), format!("{bare:?}"), "ends without their hops");
     let sum: f64 = outcomes.iter().filter(|o| o.when.is_none()).map(|o| o.share).sum();
     assert!((sum - 1.0).abs() < 1e-9, "shares sum to {sum}");

@@ -60,7 +60,7 @@ pub(super) fn verdict(
     let inside = entry.is_some_and(|entry| !matches!(entry.is, Meaning::Outside | Meaning::Missing(_)));
     let everywhere = failing.len() == asked.len();
     let (code, reason, sentence) = if everywhere && !inside && failing.iter().all(said_no) {
-        let servers: BTreeSet<_> = failing.iter().map(|spot| spot.server()).collect();
+        let servers: BTreeSet<_> = failing.iter().map(Spot::server).collect();
         let who = if servers.len() == 1 {
             "the server says".to_owned()
         } else {
