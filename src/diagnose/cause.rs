@@ -28,6 +28,8 @@ pub(super) struct Cause<'snap> {
     pub(super) fact: String,
     pub(super) severity: Option<Severity>,
     pub(super) endpoint: Option<SocketAddr>,
+    /// What it depends on, `when there are more than 1000 …`: then only some connections meet it.
+    pub(super) when: Option<String>,
 }
 
 impl<'snap> Cause<'snap> {
@@ -41,6 +43,7 @@ impl<'snap> Cause<'snap> {
             fact: fact.into(),
             severity: None,
             endpoint: None,
+            when: None,
         }
     }
 
@@ -104,13 +107,20 @@ pub(super) fn causes<'snap>(
             | ModeKind::NotRead
             | ModeKind::None => None,
         };
-        causes.push(if let Some(cause) = of_ipvs {
+        let mut cause = if let Some(cause) = of_ipvs {
             cause
         } else if promised_endpoints {
             not_delivered(service, node, path, outcome)
         } else {
             delivered_though(node, path, outcome, &expectation.promise)
-        });
+        };
+        cause.when.clone_from(&outcome.when);
+        let stops = matches!(outcome.disposition, Disposition::Dropped | Disposition::Rejected);
+        if stops && cause.when.is_some() {
+            // a limit that somebody set is no fault of the Service
+            cause = cause.milder(Severity::Warning);
+        }
+        causes.push(cause);
     }
     let explained = !causes.is_empty();
     let by_ipvs: Vec<_> =
@@ -331,7 +341,10 @@ fn delivered_though<'snap>(
             .milder(Severity::Warning)
             .reason("no-refusal")
         }
-        Disposition::Delivered | Disposition::Loop | Disposition::Indeterminate => elsewhere(outcome, share),
+        Disposition::Loop => {
+            Cause::new(Code::ChainGraphBroken, share, "the chains lead round in a loop").reason("loop")
+        }
+        Disposition::Delivered | Disposition::Indeterminate => elsewhere(outcome, share),
     }
 }
 

@@ -23,7 +23,7 @@ pub(super) fn of(hop: &Hop<'_>, owners: &Owners) -> Option<String> {
                 None => "entry from outside the cluster".into(),
             },
             Some(Kind::Firewall) => format!("source ranges of {}", service.unwrap_or("the load balancer")),
-            Some(Kind::Mark) => match why_marked(text, comment) {
+            Some(Kind::Mark) => match why_marked(hop.chain, text, comment) {
                 Some(why) => format!("to be masqueraded: {why}"),
                 None => "to be masqueraded".into(),
             },
@@ -41,7 +41,9 @@ pub(super) fn of(hop: &Hop<'_>, owners: &Owners) -> Option<String> {
         Action::Mark(0) => "mark cleared".into(),
         Action::Mark(mark) if hop.chain == "KUBE-MARK-MASQ" => format!("mark {mark:#x}: masquerade later"),
         Action::Mark(mark) => format!("mark {mark:#x}"),
-        Action::Return if text.contains("--mark") && hop.table == "nat" => "not marked: the source is kept".into(),
+        Action::Return if hop.chain == "KUBE-POSTROUTING" && text.contains("! --mark") => {
+            "not marked: the source is kept".into()
+        }
         Action::Masquerade(_) => "source becomes the address of the interface it leaves by".into(),
         Action::Accept if text.contains("--mark") && hop.chain == "KUBE-FORWARD" => {
             "marked by kube-proxy: accepted".into()
@@ -129,14 +131,17 @@ fn kind(chain: &str) -> Option<Kind> {
 }
 
 /// Why kube-proxy marks here, by what the rule tests.
-fn why_marked(text: &str, comment: &str) -> Option<&'static str> {
+fn why_marked(chain: &str, text: &str, comment: &str) -> Option<&'static str> {
     if comment.starts_with("masquerade traffic for") {
         Some("from outside, policy Cluster")
-    } else if comment.starts_with("masquerade LOCAL traffic") || text.contains("--src-type LOCAL") {
+    } else if comment.starts_with("masquerade LOCAL traffic")
+        || text.contains("--src-type LOCAL")
+        || text.contains(" -s 127.0.0.0/8 ")
+    {
         Some("from this node")
     } else if text.contains(" ! -s ") || text.contains(" ! -i ") {
         Some("the client is no pod")
-    } else if text.contains(" -s ") {
+    } else if text.contains(" -s ") && chain.starts_with("KUBE-SEP-") {
         Some("a pod calls itself")
     } else {
         None

@@ -61,6 +61,10 @@ fn finding(service: &ServiceView<'_>, node: &NodeResult<'_>, group: &[Broken<'_,
         finding.evidence.push(endpoints_as_evidence(service, list));
     }
     finding.details.push(hit_paths(group));
+    let conditions = distinct(group.iter().filter_map(|(cause, _)| cause.when.clone()));
+    if group.iter().all(|(cause, _)| cause.when.is_some()) {
+        finding.details.extend(conditions.iter().take(2).map(|when| format!("only {when}")));
+    }
     if matches!(cause.code, Code::DnatTargetMismatch | Code::NftEndpointMismatch)
         && let (Some(at), Some(to)) = (cause.at, cause.endpoint)
     {
@@ -178,7 +182,9 @@ fn hit_paths(group: &[Broken<'_, '_>]) -> String {
 }
 
 fn part(part: f64) -> String {
-    if part >= 1.0 - 1e-6 {
+    if part <= 0.0 {
+        "some connections".into()
+    } else if part >= 1.0 - 1e-6 {
         "all new connections".into()
     } else {
         share(part).trim_end_matches(" is").trim_end_matches(" are").to_owned()

@@ -35,6 +35,14 @@ fn lost(comparison: &Comparison, outcomes: &[Outcome<'_>]) -> String {
         let how = what.map_or("lost", |(outcome, _)| verb(outcome));
         return format!("{} {how}", share(comparison.lost));
     }
+    let wrong =
+        outcomes.iter().zip(&comparison.promised).filter(|(outcome, ok)| !**ok && outcome.depends_on.is_empty());
+    let mut by_state = wrong.filter_map(|(outcome, _)| Some((outcome, outcome.when.as_deref()?)));
+    if let (true, true, Some((outcome, when))) =
+        (comparison.missing.is_empty(), comparison.masquerade.is_empty(), by_state.next())
+    {
+        return format!("{} {when}", verb(outcome));
+    }
     match (comparison.missing.len(), comparison.masquerade.is_empty()) {
         (0, false) => "answers cannot come back as they should".into(),
         (1, _) => {

@@ -142,7 +142,7 @@ pub struct Hop<'snap> {
     pub action: Action<'snap>,
     /// The rule or policy line.
     pub at: Option<Loc<'snap>>,
-    /// The share of packets in this chain that a choosing rule took, of one.
+    /// The share of all new connections that a choosing rule took, of one.
     pub chance: Option<f64>,
 }
 
