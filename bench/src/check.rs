@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::Path;
 use std::time::Instant;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 use crate::child::{callgrind, cost, peak_mib};
 use crate::{Row, bundle};
@@ -17,13 +17,23 @@ const TRIES: usize = 5;
 /// Of two cores: objects are read by one.
 const CORES: f64 = 1.2;
 
-fn check(program: &Path, bundle: &Path, suite: &str, namespace: &str) -> Vec<OsString> {
+/// `services` are all of them (`-A`), or one by its name.
+fn check(program: &Path, bundle: &Path, suite: &str, services: &str) -> Vec<OsString> {
     let words = ["check", "--suite", suite, "-o", "human", "--bundle"];
     let mut command: Vec<OsString> = vec![program.into()];
     command.extend(words.map(OsString::from));
     command.push(bundle.into());
-    command.extend(if namespace.is_empty() { vec!["-A".into()] } else { vec!["-n".into(), namespace.into()] });
+    command.push(services.into());
     command
+}
+
+/// Namespace and name of one Service of a bundle.
+fn one_of(bundle: &Path) -> Result<String> {
+    let text = std::fs::read_to_string(bundle.join("objects/services.json"))?;
+    let list: serde_json::Value = serde_json::from_str(&text)?;
+    let of = |key: &str| list.pointer(&format!("/items/0/metadata/{key}")).and_then(serde_json::Value::as_str);
+    let (namespace, name) = of("namespace").zip(of("name")).context("no Service in the bundle")?;
+    Ok(format!("{namespace}/{name}"))
 }
 
 fn size(folder: &Path) -> Result<f64> {
@@ -36,7 +46,7 @@ fn size(folder: &Path) -> Result<f64> {
 
 /// Peak memory; asked before anything larger is run.
 pub fn memory(program: &Path, large: &Path, rows: &mut Vec<Row>) -> Result<()> {
-    cost(&check(program, large, "dataplane", ""))?;
+    cost(&check(program, large, "dataplane", "-A"))?;
     let limit = 4.0 * size(&large.join("nodes/node-a"))? + 2.0 * size(&large.join("objects"))?;
     rows.push(Row {
         what: "check, peak memory (4 x dump + 2 x objects)".into(),
@@ -49,9 +59,9 @@ pub fn memory(program: &Path, large: &Path, rows: &mut Vec<Row>) -> Result<()> {
 
 /// Instructions, beside those of one packet in the same dump, and time.
 pub fn table(program: &Path, large: &Path, packet: f64, work: &Path, rows: &mut Vec<Row>) -> Result<()> {
-    let all = callgrind(&check(program, large, "dataplane", ""))?;
-    // no Service is of this namespace: objects and dump are read, and that is all
-    let reading = callgrind(&check(program, large, "objects", "no-such-namespace"))?;
+    let all = callgrind(&check(program, large, "dataplane", "-A"))?;
+    // one Service of all: objects are read, and that is all but nothing
+    let reading = callgrind(&check(program, large, "objects", &one_of(large)?))?;
     rows.push(Row {
         what: "check of 5,000 x 10 less reading / one packet".into(),
         value: (all - reading) / packet,
@@ -62,7 +72,7 @@ pub fn table(program: &Path, large: &Path, packet: f64, work: &Path, rows: &mut 
     for count in SIZES {
         let folder = work.join(format!("check-{count}"));
         bundle::write(&folder, count)?;
-        let per_service = callgrind(&check(program, &folder, "dataplane", ""))? / count as f64;
+        let per_service = callgrind(&check(program, &folder, "dataplane", "-A"))? / count as f64;
         rows.push(Row {
             what: format!("check of {count} x 10, each Service"),
             value: per_service / 1000.0,
@@ -83,7 +93,7 @@ pub fn table(program: &Path, large: &Path, packet: f64, work: &Path, rows: &mut 
     let mut cores = 0.0_f64;
     for _ in 0..TRIES {
         let began = Instant::now();
-        let spent = cost(&check(program, large, "dataplane", ""))?;
+        let spent = cost(&check(program, large, "dataplane", "-A"))?;
         cores = cores.max(spent / began.elapsed().as_secs_f64());
     }
     rows.push(Row {
