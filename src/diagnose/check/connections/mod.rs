@@ -122,6 +122,16 @@ impl Parts {
             gap.help = Some("kubectl svc-trace check --probe SERVICE…".into());
             self.gaps.push(gap);
         }
+        if !groups.unspoken.is_empty() {
+            let many = match groups.unspoken.len() {
+                1 => "an SCTP address was".to_owned(),
+                count => format!("{count} SCTP addresses were"),
+            };
+            let what = format!("{many} not connected to from node {node}");
+            let mut gap = Gap::new(Code::ConnectionNotJudged, Some(node), what);
+            gap.lost = Some("whether they work: only TCP and UDP are tried".into());
+            self.gaps.push(gap);
+        }
         for (at, view) in work.services.iter().enumerate() {
             let skipped = match (judged.contains(&at), groups.nothing.get(&at), silent.get(&at)) {
                 (true, ..) => None,

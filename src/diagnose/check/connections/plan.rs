@@ -1,7 +1,7 @@
 //! What is worth a connection from a node: each address of which the walk says that it leads to endpoints, and these
 //! endpoints by their own addresses.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
 use rayon::prelude::*;
@@ -44,38 +44,58 @@ pub(super) struct Groups<'snap> {
     pub(super) list: Vec<Group<'snap>>,
     /// Why there is nothing to connect to, by place of the Service.
     pub(super) nothing: BTreeMap<usize, String>,
+    /// Addresses of protocols that are not spoken here.
+    pub(super) unspoken: BTreeSet<SocketAddr>,
 }
 
 /// Walks all Services on a node, and keeps what leads to endpoints.
 pub(super) fn groups<'snap>(work: Work<'_, 'snap>, plane: &NodePlane<'snap>) -> Groups<'snap> {
     let query = anything();
     let services: Vec<_> = work.services.iter().zip(work.endpoints).collect();
-    let walked: Vec<(Vec<Group<'snap>>, Option<String>)> = services
+    let walked: Vec<(Vec<Group<'snap>>, BTreeSet<SocketAddr>, Option<String>)> = services
         .par_iter()
         .enumerate()
         .map(|(service, (view, endpoints))| {
             if let Some(why) = view.not_programmed() {
-                return (Vec::new(), Some(why));
+                return (Vec::new(), BTreeSet::new(), Some(why));
             }
             let result = question(work, &query, view, endpoints).ask_of(plane);
             let found = of_paths(service, &result.paths);
-            let nothing = found.is_empty().then(|| "no path of a pod here leads to endpoints".to_owned());
-            (found, nothing)
+            let unspoken: BTreeSet<SocketAddr> = unspoken(&result.paths).collect();
+            let nothing = match (found.is_empty(), unspoken.is_empty()) {
+                (false, _) => None,
+                (true, true) => Some("no path of a pod here leads to endpoints".to_owned()),
+                (true, false) => Some("SCTP is not spoken here".to_owned()),
+            };
+            (found, unspoken, nothing)
         })
         .collect();
-    let mut groups = Groups { list: Vec::new(), nothing: BTreeMap::new() };
-    for (service, (found, nothing)) in walked.into_iter().enumerate() {
+    let mut groups = Groups { list: Vec::new(), nothing: BTreeMap::new(), unspoken: BTreeSet::new() };
+    for (service, (found, unspoken, nothing)) in walked.into_iter().enumerate() {
         groups.list.extend(found);
+        groups.unspoken.extend(unspoken);
         groups.nothing.extend(nothing.map(|why| (service, why)));
     }
     groups
 }
 
+/// Paths of pods that are as promised; the pod that connects is none of the Service's.
+fn of_pods<'r, 'snap>(paths: &'r [PathResult<'snap>]) -> impl Iterator<Item = &'r PathResult<'snap>> {
+    paths.iter().filter(|path| {
+        path.info.origin == Origin::Pod && !path.info.client_is_endpoint && path.state() == PathState::Expected
+    })
+}
+
+/// What leads to endpoints by a protocol that is not spoken here.
+fn unspoken(paths: &[PathResult<'_>]) -> impl Iterator<Item = SocketAddr> {
+    let silent = |path: &&PathResult<'_>| transport(path.info.protocol.as_str()).is_none();
+    let lead = of_pods(paths).filter(silent).filter(|path| delivered(&path.outcomes).is_some());
+    lead.map(|path| SocketAddr::new(path.info.to, path.info.port))
+}
+
 fn of_paths<'snap>(service: usize, paths: &[PathResult<'snap>]) -> Vec<Group<'snap>> {
     let mut found: Vec<Group<'snap>> = Vec::new();
-    // the pod that connects is none of the Service's
-    let of_pods = paths.iter().filter(|path| path.info.origin == Origin::Pod && !path.info.client_is_endpoint);
-    for path in of_pods.filter(|path| path.state() == PathState::Expected) {
+    for path in of_pods(paths) {
         let (Some(port), Some(transport)) = (&path.port, transport(path.info.protocol.as_str())) else { continue };
         let Some(destinations) = delivered(&path.outcomes) else { continue };
         let to = SocketAddr::new(path.info.to, path.info.port);

@@ -105,3 +105,28 @@ fn what_is_tried_is_bounded_and_of_everywhere() {
     assert_eq!(spread(&all[..3], MOST), [0, 1, 2]);
     assert!(spread::<usize>(&[], MOST).is_empty());
 }
+
+#[test]
+fn sctp_is_left_open() {
+    let mut snapshot = recorded();
+    let sctp = Some("SCTP".to_owned());
+    for service in snapshot.objects.services.iter_mut().flatten() {
+        for port in service.spec.iter_mut().filter_map(|spec| spec.ports.as_mut()).flatten() {
+            port.protocol.clone_from(&sctp);
+        }
+    }
+    for slice in snapshot.objects.slices.iter_mut().flatten() {
+        for port in slice.ports.iter_mut().flatten() {
+            port.protocol.clone_from(&sctp);
+        }
+    }
+    for dump in snapshot.nodes.values_mut().flat_map(|node| node.dumps.values_mut()) {
+        dump.text = dump.text.replace(" tcp ", " sctp ");
+    }
+    let report = analyze_check(&snapshot, &query("echo")).unwrap();
+    let gaps: Vec<&str> = report.gaps.iter().map(|gap| gap.summary.as_str()).collect();
+    assert!(gaps.iter().any(|summary| summary.contains("SCTP address")), "{gaps:?}");
+    let cases = report.check.iter().flat_map(|check| &check.suites).filter(|suite| suite.kind == SuiteKind::Probe);
+    let skipped: Vec<_> = cases.flat_map(|suite| &suite.cases).filter_map(|case| case.skipped.as_deref()).collect();
+    assert!(skipped.contains(&"SCTP is not spoken here"), "{skipped:?}");
+}
