@@ -200,7 +200,7 @@ fn read_objects(
             (name, Err(reason)) => gaps.push(unreadable(None, name, &reason)),
         }
     }
-    Ok(Some(objects::read(&files, scope, whole, nodes, gaps)))
+    Ok(Some(objects::read(files, scope, whole, nodes, gaps)))
 }
 
 fn node_dumps(source: &Source, node: &str, files: &[&str], gaps: &mut Vec<Gap>) -> Result<NodeDumps> {

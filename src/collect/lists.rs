@@ -1,8 +1,11 @@
 //! Lists of objects as `kubectl get -o json|yaml` prints them, cut into single objects and sorted by resource.
-//! Borrows from the text and builds nothing: what an object says is read later, and only where it is wanted.
+//! Builds nothing: what an object says is read later, and only where it is wanted. The text of a file is held by the
+//! resources that stand in it, and goes with the last of them.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::Arc;
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -18,22 +21,43 @@ pub(super) struct ObjectFile {
 
 /// The objects of one resource.
 #[derive(Debug, Default)]
-pub(super) struct Lot<'a> {
-    /// Each object, and its place: file and number in it, from 0.
-    pub(super) items: Vec<Item<'a>>,
+pub(super) struct Lot {
+    files: Vec<Arc<ObjectFile>>,
+    /// Where each object stands.
+    pub(super) items: Vec<Item>,
     /// A list of it was cut into pages and not all are here.
     pub(super) partial: bool,
 }
 
-/// One object.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Item<'a> {
-    /// Its JSON.
-    pub(super) json: &'a str,
-    /// File that it stands in.
-    pub(super) file: &'a str,
+/// Place of one object.
+#[derive(Debug, Clone)]
+pub(super) struct Item {
+    /// Place in the files of its lot.
+    file: usize,
+    /// Bytes of its JSON.
+    json: Range<usize>,
     /// Number in its list, from 0.
     pub(super) number: usize,
+}
+
+impl Lot {
+    /// The JSON of an object of it.
+    pub(super) fn json(&self, item: &Item) -> &str {
+        self.files.get(item.file).and_then(|file| file.text.get(item.json.clone())).unwrap_or_default()
+    }
+
+    /// Name of the file that an object of it stands in.
+    pub(super) fn file(&self, item: &Item) -> &str {
+        self.files.get(item.file).map(|file| file.name.as_str()).unwrap_or_default()
+    }
+
+    /// The same resource in one more file.
+    pub(super) fn append(&mut self, other: Self) {
+        let before = self.files.len();
+        self.files.extend(other.files);
+        self.items.extend(other.items.into_iter().map(|item| Item { file: before + item.file, ..item }));
+        self.partial |= other.partial;
+    }
 }
 
 /// A text that is borrowed unless it holds escapes.
@@ -90,20 +114,21 @@ fn has_extension(name: &str, extensions: &[&str]) -> bool {
 
 /// Sorts the objects of one file by resource (`services`). A resource that the file's name announces is there
 /// even if the list is empty.
-pub(super) fn split<'a>(file: &'a ObjectFile, lots: &mut BTreeMap<String, Lot<'a>>) -> Result<(), String> {
+pub(super) fn split(file: ObjectFile, lots: &mut BTreeMap<String, Lot>) -> Result<(), String> {
+    let file = Arc::new(file);
     let text = file.text.strip_prefix('\u{feff}').unwrap_or(&file.text).trim();
     let announced = file.name.rsplit('/').next().and_then(|name| name.split('.').next()).unwrap_or_default();
-    Splitter { file: &file.name, announced, lots }.document(text, 0, 0)
+    Splitter { file: &file, announced, lots }.document(text, 0, 0)
 }
 
 struct Splitter<'a, 'l> {
-    file: &'a str,
+    file: &'a Arc<ObjectFile>,
     announced: &'a str,
-    lots: &'l mut BTreeMap<String, Lot<'a>>,
+    lots: &'l mut BTreeMap<String, Lot>,
 }
 
-impl<'a> Splitter<'a, '_> {
-    fn document(&mut self, text: &'a str, depth: usize, number: usize) -> Result<(), String> {
+impl Splitter<'_, '_> {
+    fn document(&mut self, text: &str, depth: usize, number: usize) -> Result<(), String> {
         if text == "null" && depth > 0 {
             return Ok(()); // an empty YAML document
         }
@@ -121,7 +146,7 @@ impl<'a> Splitter<'a, '_> {
             }
             return Ok(());
         }
-        let document: Document<'a> = serde_json::from_str(text).map_err(|error| error.to_string())?;
+        let document: Document<'_> = serde_json::from_str(text).map_err(|error| error.to_string())?;
         let kind = document.kind.map(|kind| kind.0);
         let Some(items) = document.items else {
             match kind.as_deref().and_then(|kind| kind.strip_suffix("List")) {
@@ -131,14 +156,13 @@ impl<'a> Splitter<'a, '_> {
             }
             return Ok(());
         };
-        let items =
-            serde_json::from_str::<Option<Vec<&'a RawValue>>>(items.get()).map_err(|error| error.to_string())?;
+        let items = serde_json::from_str::<Option<Vec<&RawValue>>>(items.get()).map_err(|error| error.to_string())?;
         let of = kind.as_deref().and_then(|kind| kind.strip_suffix("List")).unwrap_or_default();
         self.list(of, document.metadata, items.unwrap_or_default());
         Ok(())
     }
 
-    fn list(&mut self, of: &str, metadata: Option<&'a RawValue>, items: Vec<&'a RawValue>) {
+    fn list(&mut self, of: &str, metadata: Option<&RawValue>, items: Vec<&RawValue>) {
         let page = metadata.and_then(|metadata| serde_json::from_str::<Page<'_>>(metadata.get()).ok());
         let partial = page.and_then(|page| page.more).is_some_and(|more| !more.0.is_empty());
         if of.is_empty() {
@@ -146,34 +170,40 @@ impl<'a> Splitter<'a, '_> {
             let announced = self.lot(self.announced);
             announced.partial |= partial;
             for (number, item) in items.into_iter().enumerate() {
-                let kind = serde_json::from_str::<Kind<'a>>(item.get()).ok().and_then(|kind| kind.kind);
+                let kind = serde_json::from_str::<Kind<'_>>(item.get()).ok().and_then(|kind| kind.kind);
                 self.one(kind.as_ref().map(|kind| kind.0.as_ref()), item.get(), number);
             }
         } else {
-            let file = self.file;
+            let text = &self.file.text;
             let lot = self.lot(&plural(of));
             lot.partial |= partial;
             lot.items.extend(items.into_iter().enumerate().map(|(number, item)| Item {
-                json: item.get(),
-                file,
+                file: 0,
+                json: place(text, item.get()),
                 number,
             }));
         }
     }
 
-    fn one(&mut self, kind: Option<&str>, json: &'a str, number: usize) {
-        let file = self.file;
+    fn one(&mut self, kind: Option<&str>, json: &str, number: usize) {
+        let item = Item { file: 0, json: place(&self.file.text, json), number };
         let resource = kind.map_or_else(|| self.announced.to_owned(), plural);
-        self.lot(&resource).items.push(Item { json, file, number });
+        self.lot(&resource).items.push(item);
     }
 
-    fn lot(&mut self, resource: &str) -> &mut Lot<'a> {
+    fn lot(&mut self, resource: &str) -> &mut Lot {
         // `contains` first: one allocation for a list, not one for each item
         if !self.lots.contains_key(resource) {
-            self.lots.insert(resource.to_owned(), Lot::default());
+            self.lots.insert(resource.to_owned(), Lot { files: vec![Arc::clone(self.file)], ..Lot::default() });
         }
         self.lots.entry(resource.to_owned()).or_default()
     }
+}
+
+/// Where `part` stands in the text that it is borrowed from.
+fn place(whole: &str, part: &str) -> Range<usize> {
+    let start = part.as_ptr().addr() - whole.as_ptr().addr();
+    start..start + part.len()
 }
 
 /// `services` for `Service`, as the API spells it.

@@ -20,6 +20,7 @@ pub mod dns_names;
 pub mod dumps;
 mod events;
 pub mod exec;
+mod fit;
 mod from;
 pub mod image;
 mod ingress;

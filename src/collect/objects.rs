@@ -11,6 +11,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::events::event;
+use super::fit::Fit;
 use super::lists::{Item, Lot, ObjectFile, Word, split};
 use super::scope::{ClientName, Scope, Wanted};
 use super::snapshot::Objects;
@@ -20,28 +21,27 @@ const SERVICE_NAME: &str = "kubernetes.io/service-name";
 
 /// Reads what `scope` wants of `files`. `whole` names the resources whose lists are the cluster's, if the bundle
 /// says so; without its word a list counts as whole unless it is a page of one. `nodes` are those that were read.
+/// A file is dropped as soon as the last resource in it is read.
 pub(super) fn read(
-    files: &[ObjectFile],
+    files: Vec<ObjectFile>,
     scope: &Scope,
     whole: Option<&BTreeSet<String>>,
     nodes: &[&str],
     gaps: &mut Vec<Gap>,
 ) -> Objects {
     let split: Vec<_> = files
-        .par_iter()
+        .into_par_iter()
         .map(|file| {
-            let mut lots = BTreeMap::new();
-            split(file, &mut lots).map(|()| lots).map_err(|reason| unreadable(&file.name, &reason))
+            let (mut lots, name) = (BTreeMap::new(), file.name.clone());
+            split(file, &mut lots).map(|()| lots).map_err(|reason| unreadable(&name, &reason))
         })
         .collect();
-    let mut lots = BTreeMap::<String, Lot<'_>>::new();
+    let mut lots = BTreeMap::<String, Lot>::new();
     for part in split {
         match part {
             Ok(part) => {
                 for (resource, lot) in part {
-                    let to = lots.entry(resource).or_default();
-                    to.items.extend(lot.items);
-                    to.partial |= lot.partial;
+                    lots.entry(resource).or_default().append(lot);
                 }
             }
             Err(gap) => gaps.push(gap),
@@ -134,8 +134,8 @@ fn text<'w>(word: Option<&'w Word<'_>>) -> &'w str {
     word.map(|word| word.0.as_ref()).unwrap_or_default()
 }
 
-struct Reader<'a, 'g> {
-    lots: BTreeMap<String, Lot<'a>>,
+struct Reader<'g> {
+    lots: BTreeMap<String, Lot>,
     whole: Option<&'g BTreeSet<String>>,
     narrow: bool,
     /// Of pods only those of the nodes that are read.
@@ -144,7 +144,7 @@ struct Reader<'a, 'g> {
     gaps: &'g mut Vec<Gap>,
 }
 
-impl<'a> Reader<'a, '_> {
+impl Reader<'_> {
     /// Services are all read: a name that is not there has nearest names, and rules are compared with all.
     fn services_and_nodes(&mut self) {
         self.objects.services = self.all("services");
@@ -197,25 +197,24 @@ impl<'a> Reader<'a, '_> {
             self.objects.slices = self.all("endpointslices");
             self.objects.endpoints = self.all("endpoints");
             self.objects.pods = if self.paths {
-                self.some("pods", |item| head::<PodHead<'a>>(item).is_none_or(|head| head.is_on(focus.nodes)))
+                self.some("pods", |json| head::<PodHead<'_>>(json).is_none_or(|head| head.is_on(focus.nodes)))
             } else {
                 self.all("pods")
             };
             self.objects.proxies = self.all("proxies").or_else(|| self.proxies());
-            self.objects.events = self.take("events").map(|lot| self.build_with(&lot.items, event));
+            self.objects.events = self.take("events").map(|lot| self.build_with(&lot, &lot.items, event));
             self.objects.policies = self.all("networkpolicies");
             self.objects.ingresses = self.all("ingresses");
             self.others(|_| true);
             return;
         }
-        let in_focus = |item: &Item<'a>| {
-            head::<Head<'a>>(item).is_none_or(|head| focus.namespaces.contains(head.metadata.namespace()))
+        let in_focus =
+            |json: &str| head::<Head<'_>>(json).is_none_or(|head| focus.namespaces.contains(head.metadata.namespace()));
+        let by_name = |json: &str| {
+            head::<Head<'_>>(json).is_none_or(|head| focus.is_asked(head.metadata.namespace(), head.metadata.name()))
         };
-        let by_name = |item: &Item<'a>| {
-            head::<Head<'a>>(item).is_none_or(|head| focus.is_asked(head.metadata.namespace(), head.metadata.name()))
-        };
-        let slices = |item: &Item<'a>| {
-            head::<Head<'a>>(item).is_none_or(|head| {
+        let slices = |json: &str| {
+            head::<Head<'_>>(json).is_none_or(|head| {
                 let (namespace, own) = (head.metadata.namespace(), head.metadata.name());
                 match head.metadata.label(SERVICE_NAME) {
                     // one that lost its label, or has another's, is worth a look beside the Service whose name it has
@@ -233,8 +232,8 @@ impl<'a> Reader<'a, '_> {
         self.pods(focus, &wider);
         self.objects.proxies = self.all("proxies").or_else(|| self.proxies());
         self.objects.events = self.take("events").map(|lot| {
-            let wanted: Vec<_> = lot.items.into_iter().filter(|item| in_focus(item)).collect();
-            self.build_with(&wanted, event)
+            let wanted: Vec<_> = lot.items.iter().filter(|item| in_focus(lot.json(item))).cloned().collect();
+            self.build_with(&lot, &wanted, event)
         });
         self.objects.policies = self.some("networkpolicies", in_focus);
         self.objects.ingresses = self.some("ingresses", in_focus);
@@ -243,7 +242,7 @@ impl<'a> Reader<'a, '_> {
 
     fn pods(&mut self, focus: &Focus<'_>, wider: &Focus<'_>) {
         let Some(lot) = self.take("pods") else { return };
-        let heads: Vec<Option<PodHead<'a>>> = lot.items.par_iter().map(head::<PodHead<'a>>).collect();
+        let heads: Vec<Option<PodHead<'_>>> = lot.items.par_iter().map(|item| head(lot.json(item))).collect();
         let mut wanted: Vec<bool> = heads
             .par_iter()
             .map(|head| head.as_ref().is_none_or(|head| focus.wants(head) || wider.wants(head)))
@@ -268,8 +267,9 @@ impl<'a> Reader<'a, '_> {
                 *wanted = true;
             }
         }
-        let items: Vec<_> = lot.items.iter().zip(wanted).filter_map(|(item, wanted)| wanted.then_some(*item)).collect();
-        let pods = self.build(&items);
+        let items: Vec<_> =
+            lot.items.iter().zip(wanted).filter_map(|(item, wanted)| wanted.then(|| item.clone())).collect();
+        let pods = self.build(&lot, &items);
         if pods.len() == heads.len() {
             self.mark_whole("pods", lot.partial);
         }
@@ -288,10 +288,10 @@ impl<'a> Reader<'a, '_> {
         (!found.is_empty()).then_some(found)
     }
 
-    fn others(&mut self, wanted: impl Fn(&Item<'a>) -> bool) {
+    fn others(&mut self, wanted: impl Fn(&str) -> bool) {
         for (resource, lot) in std::mem::take(&mut self.lots) {
-            let items: Vec<_> = lot.items.iter().filter(|item| wanted(item)).copied().collect();
-            let values = self.build(&items);
+            let items: Vec<_> = lot.items.iter().filter(|item| wanted(lot.json(item))).cloned().collect();
+            let values = self.build(&lot, &items);
             if items.len() == lot.items.len() {
                 self.mark_whole(&resource, lot.partial);
             }
@@ -299,27 +299,27 @@ impl<'a> Reader<'a, '_> {
         }
     }
 
-    fn take(&mut self, resource: &str) -> Option<Lot<'a>> {
+    fn take(&mut self, resource: &str) -> Option<Lot> {
         self.lots.remove(resource)
     }
 
-    fn all<T: DeserializeOwned + Send>(&mut self, resource: &str) -> Option<Vec<T>> {
+    fn all<T: DeserializeOwned + Fit + Send>(&mut self, resource: &str) -> Option<Vec<T>> {
         let lot = self.take(resource)?;
-        let built = self.build(&lot.items);
+        let built = self.build(&lot, &lot.items);
         if built.len() == lot.items.len() {
             self.mark_whole(resource, lot.partial);
         }
         Some(built)
     }
 
-    fn some<T: DeserializeOwned + Send>(
+    fn some<T: DeserializeOwned + Fit + Send>(
         &mut self,
         resource: &str,
-        wanted: impl Fn(&Item<'a>) -> bool + Sync,
+        wanted: impl Fn(&str) -> bool + Sync,
     ) -> Option<Vec<T>> {
         let lot = self.take(resource)?;
-        let items: Vec<_> = lot.items.par_iter().filter(|item| wanted(item)).copied().collect();
-        let built = self.build(&items);
+        let items: Vec<_> = lot.items.par_iter().filter(|item| wanted(lot.json(item))).cloned().collect();
+        let built = self.build(&lot, &items);
         if built.len() == lot.items.len() {
             self.mark_whole(resource, lot.partial);
         }
@@ -332,31 +332,29 @@ impl<'a> Reader<'a, '_> {
         }
     }
 
-    fn build<T: DeserializeOwned + Send>(&mut self, items: &[Item<'a>]) -> Vec<T> {
-        self.build_with(items, |json| serde_json::from_str(json))
+    fn build<T: DeserializeOwned + Fit + Send>(&mut self, lot: &Lot, items: &[Item]) -> Vec<T> {
+        self.build_with(lot, items, |json| {
+            let mut object: T = serde_json::from_str(json)?;
+            object.fit();
+            Ok(object)
+        })
     }
 
     fn build_with<T: Send>(
         &mut self,
-        items: &[Item<'a>],
-        make: impl Fn(&'a str) -> serde_json::Result<T> + Sync,
+        lot: &Lot,
+        items: &[Item],
+        make: impl Fn(&str) -> serde_json::Result<T> + Sync,
     ) -> Vec<T> {
-        // nearly always all are read: then there is one list of them and no other beside it
-        if let Ok(all) = items.par_iter().map(|item| make(item.json)).collect::<serde_json::Result<Vec<T>>>() {
-            return all;
-        }
-        let built: Vec<_> =
-            items.par_iter().map(|item| make(item.json).map_err(|error| (*item, error.to_string()))).collect();
-        let mut good = Vec::with_capacity(built.len());
-        for result in built {
-            match result {
-                Ok(object) => good.push(object),
-                Err((item, reason)) => {
-                    self.gaps.push(unreadable(item.file, &format!("item {}: {reason}", item.number)));
-                }
-            }
-        }
-        good
+        let built: Vec<_> = items.par_iter().map(|item| make(lot.json(item))).collect();
+        let mut items = items.iter();
+        // a result takes no more room than its object: the list is filtered where it stands
+        let good = built.into_iter().filter_map(|result| {
+            let item = items.next()?;
+            let unread = |error| unreadable(lot.file(item), &format!("item {}: {error}", item.number));
+            result.map_err(|error: serde_json::Error| self.gaps.push(unread(error))).ok()
+        });
+        good.collect()
     }
 }
 
@@ -413,8 +411,8 @@ fn selects(selector: &BTreeMap<String, String>, meta: &Meta<'_>) -> bool {
     selector.iter().all(|(key, value)| meta.label(key) == Some(value))
 }
 
-fn head<'a, T: Deserialize<'a>>(item: &Item<'a>) -> Option<T> {
-    serde_json::from_str(item.json).ok()
+fn head<'a, T: Deserialize<'a>>(json: &'a str) -> Option<T> {
+    serde_json::from_str(json).ok()
 }
 
 /// Names that the pods of service proxies and network plugins begin with, as their own manifests give them.

@@ -13,7 +13,7 @@ fn read_all(files: &[(&str, &str)], scope: &Scope) -> (Objects, Vec<Gap>) {
             text: as_json(name, (*text).to_owned()).unwrap(),
         })
         .collect();
-    let objects = read(&files, scope, None, &["a"], &mut gaps);
+    let objects = read(files, scope, None, &["a"], &mut gaps);
     (objects, gaps)
 }
 
