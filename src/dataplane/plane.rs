@@ -354,6 +354,6 @@ impl<'snap> Loaded<'snap> {
     pub fn place_of(&self, table: &str, chain: &str) -> Option<Loc<'snap>> {
         let table = self.ruleset.table(table)?;
         let found = table.chain(chain)?;
-        found.declared(table).or_else(|| found.body(self.ruleset.dump, self.text).lines().first().copied())
+        found.declared(table).or_else(|| found.body(self.ruleset.dump, self.text).lines().next())
     }
 }

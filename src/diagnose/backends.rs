@@ -89,7 +89,7 @@ fn stops<'snap>(loaded: &Loaded<'snap>) -> Option<Loc<'snap>> {
     policy.or_else(|| {
         filter.chains.iter().filter(|chain| !chain.name.starts_with("KUBE-")).find_map(|chain| {
             let body = loaded.body_of("filter", chain.name)?;
-            body.lines().iter().copied().find(|at| at.text.contains(" -j DROP") || at.text.contains(" -j REJECT"))
+            body.lines().find(|at| at.text.contains(" -j DROP") || at.text.contains(" -j REJECT"))
         })
     })
 }

@@ -24,8 +24,8 @@ pub(super) fn duplicated_rules(node: &NodeResult<'_>) -> Vec<Finding> {
                 {
                     let body = loaded.body_of(table.name, chain.name);
                     let mut seen: FxHashMap<&str, (Loc<'_>, usize)> = FxHashMap::default();
-                    for at in body.map(Body::lines).unwrap_or_default() {
-                        seen.entry(at.text).or_insert((*at, 0)).1 += 1;
+                    for at in body.into_iter().flat_map(Body::lines) {
+                        seen.entry(at.text).or_insert((at, 0)).1 += 1;
                     }
                     if let Some((at, times)) =
                         seen.into_values().filter(|(_, times)| *times >= OFTEN).max_by_key(|(_, times)| *times)

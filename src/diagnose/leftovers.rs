@@ -352,10 +352,9 @@ pub(super) fn rules_of_name(plane: &Plane<'_>, namespace: &str, name: &str) -> V
             ("filter", "KUBE-EXTERNAL-SERVICES"),
         ];
         for (table, chain) in chains {
-            let lines = loaded.body_of(table, chain).map(Body::lines).unwrap_or_default();
-            found.extend(
-                lines.iter().filter(|at| names(at.text, namespace, name)).take(QUOTED).map(|at| line(plane.node, *at)),
-            );
+            let lines = loaded.body_of(table, chain).into_iter().flat_map(Body::lines);
+            found
+                .extend(lines.filter(|at| names(at.text, namespace, name)).take(QUOTED).map(|at| line(plane.node, at)));
         }
     }
     found.truncate(QUOTED);

@@ -265,7 +265,7 @@ pub fn serves(loaded: &Loaded<'_>) -> bool {
 #[must_use]
 pub fn has_entries(loaded: &Loaded<'_>) -> bool {
     ["KUBE-SERVICES", "KUBE-NODEPORTS"].iter().filter_map(|chain| loaded.body_of("nat", chain)).any(|body| {
-        body.lines().iter().any(|at| {
+        body.lines().any(|at| {
             let to = at.text.split_once(" -j ").map_or("", |(_, to)| to);
             ["KUBE-SVC-", "KUBE-SVL-", "KUBE-EXT-", "KUBE-XLB-", "KUBE-FW-"].iter().any(|prefix| to.starts_with(prefix))
         })

@@ -47,9 +47,9 @@ pub(super) fn address_not_served(
         .rulesets
         .iter()
         .filter_map(|loaded| loaded.body_of("nat", "KUBE-SERVICES"))
-        .flat_map(|body| body.lines().iter().filter(|at| at.text.contains("-j KUBE-NODEPORTS")))
+        .flat_map(|body| body.lines().filter(|at| at.text.contains("-j KUBE-NODEPORTS")))
         .take(3)
-        .map(|at| line(name, *at))
+        .map(|at| line(name, at))
         .collect();
     finding
         .details

@@ -211,7 +211,7 @@ pub(super) fn listed(addresses: Option<(IpAddr, IpAddr)>, kept: IpAddr) -> Optio
 fn mapped(net: Net, ip: IpAddr) -> IpAddr {
     match (net, ip) {
         (Net::V4 { addr, mask }, IpAddr::V4(ip)) => IpAddr::V4((u32::from(ip) & !mask | addr).into()),
-        (Net::V6 { addr, mask }, IpAddr::V6(ip)) => IpAddr::V6((u128::from(ip) & !mask | addr).into()),
+        (Net::V6 { addr, mask }, IpAddr::V6(ip)) => IpAddr::V6(ip & !mask | addr),
         (Net::V4 { .. }, IpAddr::V6(_)) | (Net::V6 { .. }, IpAddr::V4(_)) => ip,
     }
 }

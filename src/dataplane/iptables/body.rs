@@ -19,9 +19,15 @@ const LONGEST: usize = 1 << 16;
 /// The rules of a chain.
 #[derive(Debug)]
 pub struct Body<'snap> {
-    lines: Vec<Loc<'snap>>,
-    rules: Vec<OnceLock<Result<Rule<'snap>, Unread<'snap>>>>,
-    index: Option<ByDestination>,
+    lines: Box<[Line<'snap>]>,
+    index: Option<Box<ByDestination>>,
+}
+
+/// One line, and its rule once that is asked for.
+#[derive(Debug)]
+struct Line<'snap> {
+    at: Loc<'snap>,
+    rule: OnceLock<Result<Rule<'snap>, Unread<'snap>>>,
 }
 
 /// A rule line that could not be read.
@@ -41,10 +47,11 @@ struct ByDestination {
 }
 
 impl<'snap> Body<'snap> {
-    pub(super) fn new(chain: &str, lines: Vec<Loc<'snap>>) -> Self {
-        let rules = std::iter::repeat_with(OnceLock::new).take(lines.len()).collect();
-        let index = (lines.len() >= LONG).then(|| ByDestination::of(chain, &lines));
-        Self { lines, rules, index }
+    pub(super) fn new(chain: &str, count: usize, places: impl Iterator<Item = Loc<'snap>>) -> Self {
+        let mut lines = Vec::with_capacity(count);
+        lines.extend(places.map(|at| Line { at, rule: OnceLock::new() }));
+        let index = (lines.len() >= LONG).then(|| Box::new(ByDestination::of(chain, &lines)));
+        Self { lines: lines.into(), index }
     }
 
     /// Number of rules.
@@ -60,21 +67,24 @@ impl<'snap> Body<'snap> {
     }
 
     /// Its lines, as they stand, without counters.
-    #[must_use]
-    pub fn lines(&self) -> &[Loc<'snap>] {
-        &self.lines
+    pub fn lines(&self) -> impl Iterator<Item = Loc<'snap>> {
+        self.lines.iter().map(|line| line.at)
     }
 
     /// The rule at this place.
     #[must_use]
     pub fn rule(&self, at: usize) -> Option<&Result<Rule<'snap>, Unread<'snap>>> {
-        let line = *self.lines.get(at)?;
-        Some(self.rules.get(at)?.get_or_init(|| {
-            if line.text.len() > LONGEST {
-                let at = Loc { text: line.shown(), ..line };
-                return Err(Unread { at, why: "it is longer than any rule" });
+        let line = self.lines.get(at)?;
+        Some(line.rule.get_or_init(|| {
+            let at = line.at;
+            if at.text.len() > LONGEST {
+                return Err(Unread { at: Loc { text: at.shown(), ..at }, why: "it is longer than any rule" });
             }
-            parse_rule(line).map_err(|why| Unread { at: line, why })
+            let mut rule = parse_rule(at).map_err(|why| Unread { at, why })?;
+            // a check of all Services keeps all rules; the room that they were read in is that of the next
+            let mut matches = Vec::with_capacity(rule.matches.len());
+            matches.append(&mut rule.matches);
+            Ok(Rule { matches, ..rule })
         }))
     }
 
@@ -99,11 +109,11 @@ impl<'snap> Body<'snap> {
 }
 
 impl ByDestination {
-    fn of(chain: &str, lines: &[Loc<'_>]) -> Self {
+    fn of(chain: &str, lines: &[Line<'_>]) -> Self {
         let mut index = Self::default();
         let skip = "-A ".len() + chain.len() + 1;
         for (place, line) in lines.iter().enumerate() {
-            match line.text.get(skip..).and_then(exact_destination) {
+            match line.at.text.get(skip..).and_then(exact_destination) {
                 Some(ip) => index.exact.entry(ip).or_default().push(place),
                 None => index.others.push(place),
             }

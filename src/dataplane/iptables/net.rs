@@ -2,6 +2,9 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+/// The mask of a single address.
+const ALL: Ipv6Addr = Ipv6Addr::from_bits(u128::MAX);
+
 /// `10.244.0.0/16`, `10.0.0.1/255.0.0.255`, `fd00::/64`: an address and a mask, which need not be a prefix.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Net {
@@ -15,9 +18,9 @@ pub enum Net {
     /// IPv6.
     V6 {
         /// Address, masked.
-        addr: u128,
+        addr: Ipv6Addr,
         /// Mask.
-        mask: u128,
+        mask: Ipv6Addr,
     },
 }
 
@@ -40,14 +43,14 @@ impl Net {
             }
             IpAddr::V6(ip) => {
                 let mask = match mask {
-                    None => u128::MAX,
+                    None => ALL,
                     Some(mask) => match mask.parse::<u32>() {
-                        Ok(len) if len <= 128 => u128::MAX.checked_shl(128 - len).unwrap_or(0),
+                        Ok(len) if len <= 128 => Ipv6Addr::from_bits(u128::MAX.checked_shl(128 - len).unwrap_or(0)),
                         Ok(_) => return None,
-                        Err(_) => u128::from(mask.parse::<Ipv6Addr>().ok()?),
+                        Err(_) => mask.parse().ok()?,
                     },
                 };
-                Some(Self::V6 { addr: u128::from(ip) & mask, mask })
+                Some(Self::V6 { addr: ip & mask, mask })
             }
         }
     }
@@ -57,7 +60,7 @@ impl Net {
     pub fn contains(&self, ip: IpAddr) -> bool {
         match (*self, ip) {
             (Self::V4 { addr, mask }, IpAddr::V4(ip)) => u32::from(ip) & mask == addr,
-            (Self::V6 { addr, mask }, IpAddr::V6(ip)) => u128::from(ip) & mask == addr,
+            (Self::V6 { addr, mask }, IpAddr::V6(ip)) => ip & mask == addr,
             (Self::V4 { .. }, IpAddr::V6(_)) | (Self::V6 { .. }, IpAddr::V4(_)) => false,
         }
     }
@@ -73,7 +76,7 @@ impl Net {
     pub fn network(&self) -> Option<IpAddr> {
         Some(match *self {
             Self::V4 { addr, .. } => IpAddr::V4(addr.into()),
-            Self::V6 { addr, .. } => IpAddr::V6(addr.into()),
+            Self::V6 { addr, .. } => IpAddr::V6(addr),
         })
     }
 
@@ -82,7 +85,7 @@ impl Net {
     pub fn host(&self) -> Option<IpAddr> {
         match *self {
             Self::V4 { addr, mask: u32::MAX } => Some(IpAddr::V4(addr.into())),
-            Self::V6 { addr, mask: u128::MAX } => Some(IpAddr::V6(addr.into())),
+            Self::V6 { addr, mask: ALL } => Some(IpAddr::V6(addr)),
             Self::V4 { .. } | Self::V6 { .. } => None,
         }
     }

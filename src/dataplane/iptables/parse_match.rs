@@ -238,13 +238,13 @@ fn addrtype<'snap>(words: &mut Words<'_, 'snap>, start: usize, into: &mut Vec<Ma
 
 fn multiport<'snap>(words: &mut Words<'_, 'snap>, start: usize, into: &mut Vec<Match<'snap>>) -> Option<()> {
     while let Some(option) = words.module_option() {
-        let sides = match option.name {
-            "--dports" | "--destination-ports" => vec![Side::Dst],
-            "--sports" | "--source-ports" => vec![Side::Src],
-            "--ports" => vec![Side::Src, Side::Dst],
+        let sides: Box<[Side]> = match option.name {
+            "--dports" | "--destination-ports" => [Side::Dst].into(),
+            "--sports" | "--source-ports" => [Side::Src].into(),
+            "--ports" => [Side::Src, Side::Dst].into(),
             _ => return None,
         };
-        let ports = words.value()?.split(',').map(ports).collect::<Option<Vec<_>>>()?;
+        let ports = words.value()?.split(',').map(ports).collect::<Option<_>>()?;
         into.push(Match { test: Test::Multiport(sides, ports), not: option.not, text: words.text_from(start) });
     }
     Some(())
@@ -322,7 +322,7 @@ fn states(text: &str) -> Option<CtStates> {
     Some(states)
 }
 
-fn sides(text: &str) -> Option<Vec<Side>> {
+fn sides(text: &str) -> Option<Box<[Side]>> {
     text.split(',')
         .map(|side| match side {
             "src" => Some(Side::Src),

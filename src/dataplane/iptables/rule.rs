@@ -77,7 +77,7 @@ pub enum Test<'snap> {
     /// `--sport`, `--dport`
     Port(Side, Ports),
     /// `-m multiport --dports 80,443,8000:8010`
-    Multiport(Vec<Side>, Vec<Ports>),
+    Multiport(Box<[Side]>, Box<[Ports]>),
     /// `--tcp-flags FIN,SYN,RST,ACK SYN`: bits looked at, bits set
     TcpFlags(u8, u8),
     /// `--icmp-type 8`: type, and code if given
@@ -103,7 +103,7 @@ pub enum Test<'snap> {
     /// `-m addrtype --dst-type LOCAL`, limited to an interface's own addresses if said
     AddrType(Side, Vec<AddrType>, Limit),
     /// `-m set --match-set KUBE-CLUSTER-IP dst,dst`
-    Set(&'snap str, Vec<Side>),
+    Set(&'snap str, Box<[Side]>),
     /// `-m recent`
     Recent(Recent<'snap>),
     /// `-m statistic --mode random --probability 0.5`

@@ -307,17 +307,17 @@ impl<'snap> Chain<'snap> {
     /// Its rules, each read when it is first asked for. `dump` and `text` are the whole dump that the chain is of.
     pub fn body(&self, dump: &'snap str, text: &'snap str) -> &Body<'snap> {
         self.body.get_or_init(|| {
-            let mut lines = Vec::with_capacity(self.len());
             let more = self.more.iter().flat_map(|more| more.iter());
-            for span in std::iter::once(&self.first).filter(|_| !self.is_empty()).chain(more) {
+            let spans = std::iter::once(&self.first).filter(|_| !self.is_empty()).chain(more);
+            let lines = spans.flat_map(|span| {
                 let part = text.get(span.start as usize..span.end as usize).unwrap_or_default();
-                lines.extend(part.split('\n').zip(span.line..).map(|(line, number)| Loc {
+                part.split('\n').zip(span.line..).map(|(line, number)| Loc {
                     dump,
                     line: number,
                     text: rule_part(line).trim_end(),
-                }));
-            }
-            Box::new(Body::new(self.name, lines))
+                })
+            });
+            Box::new(Body::new(self.name, self.len(), lines))
         })
     }
 }
