@@ -181,7 +181,7 @@ fn recent<'snap>(words: &mut Words<'_, 'snap>, start: usize, into: &mut Vec<Matc
             _ => return None,
         }
     }
-    into.push(Match { test: Test::Recent(recent), not, text: words.text_from(start) });
+    into.push(Match { test: Test::Recent(Box::new(recent)), not, text: words.text_from(start) });
     Some(())
 }
 

@@ -105,7 +105,7 @@ pub enum Test<'snap> {
     /// `-m set --match-set KUBE-CLUSTER-IP dst,dst`
     Set(&'snap str, Box<[Side]>),
     /// `-m recent`
-    Recent(Recent<'snap>),
+    Recent(Box<Recent<'snap>>),
     /// `-m statistic --mode random --probability 0.5`
     Random(f64),
     /// `-m statistic --mode nth --every 3 --packet 0`
@@ -338,4 +338,17 @@ pub struct NatRange {
     pub ports: Option<Ports>,
     /// `--random`: a port of the range that is drawn.
     pub random: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A check of all Services keeps all rules, three tests in each: a variant that is rare and large is boxed.
+    #[test]
+    fn rules_are_small() {
+        assert!(size_of::<Match<'_>>() <= 64, "{}", size_of::<Match<'_>>());
+        assert!(size_of::<Target<'_>>() <= 48, "{}", size_of::<Target<'_>>());
+        assert!(size_of::<Rule<'_>>() <= 160, "{}", size_of::<Rule<'_>>());
+    }
 }
