@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use std::sync::OnceLock;
 
 use k8s_openapi::api::core::v1::Service;
 use k8s_openapi::api::discovery::v1::EndpointSlice;
@@ -197,7 +198,7 @@ impl Reader<'_> {
             self.objects.slices = self.all("endpointslices");
             self.objects.endpoints = self.all("endpoints");
             self.objects.pods = if self.paths {
-                self.some("pods", |json| head::<PodHead<'_>>(json).is_none_or(|head| head.is_on(focus.nodes)))
+                self.some("pods", &|json| head::<PodHead<'_>>(json).is_none_or(|head| head.is_on(focus.nodes)))
             } else {
                 self.all("pods")
             };
@@ -223,8 +224,8 @@ impl Reader<'_> {
                 }
             })
         };
-        self.objects.slices = self.some("endpointslices", slices);
-        self.objects.endpoints = self.some("endpoints", by_name);
+        self.objects.slices = self.some("endpointslices", &slices);
+        self.objects.endpoints = self.some("endpoints", &by_name);
         let mut wider = Focus { addresses: focus.addresses.clone(), ..Focus::default() };
         for slice in self.objects.slices() {
             wider.note(slice);
@@ -232,11 +233,11 @@ impl Reader<'_> {
         self.pods(focus, &wider);
         self.objects.proxies = self.all("proxies").or_else(|| self.proxies());
         self.objects.events = self.take("events").map(|lot| {
-            let wanted: Vec<_> = lot.items.iter().filter(|item| in_focus(lot.json(item))).cloned().collect();
+            let wanted = chosen(&lot, &in_focus);
             self.build_with(&lot, &wanted, event)
         });
-        self.objects.policies = self.some("networkpolicies", in_focus);
-        self.objects.ingresses = self.some("ingresses", in_focus);
+        self.objects.policies = self.some("networkpolicies", &in_focus);
+        self.objects.ingresses = self.some("ingresses", &in_focus);
         self.others(in_focus);
     }
 
@@ -268,7 +269,7 @@ impl Reader<'_> {
             }
         }
         let items: Vec<_> =
-            lot.items.iter().zip(wanted).filter_map(|(item, wanted)| wanted.then(|| item.clone())).collect();
+            lot.items.iter().zip(wanted).filter(|(_, wanted)| *wanted).map(|(item, _)| item.clone()).collect();
         let pods = self.build(&lot, &items);
         if pods.len() == heads.len() {
             self.mark_whole("pods", lot.partial);
@@ -303,7 +304,7 @@ impl Reader<'_> {
         self.lots.remove(resource)
     }
 
-    fn all<T: DeserializeOwned + Fit + Send>(&mut self, resource: &str) -> Option<Vec<T>> {
+    fn all<T: DeserializeOwned + Fit + Send + Sync>(&mut self, resource: &str) -> Option<Vec<T>> {
         let lot = self.take(resource)?;
         let built = self.build(&lot, &lot.items);
         if built.len() == lot.items.len() {
@@ -312,13 +313,13 @@ impl Reader<'_> {
         Some(built)
     }
 
-    fn some<T: DeserializeOwned + Fit + Send>(
+    fn some<T: DeserializeOwned + Fit + Send + Sync>(
         &mut self,
         resource: &str,
-        wanted: impl Fn(&str) -> bool + Sync,
+        wanted: &(dyn Fn(&str) -> bool + Sync),
     ) -> Option<Vec<T>> {
         let lot = self.take(resource)?;
-        let items: Vec<_> = lot.items.par_iter().filter(|item| wanted(lot.json(item))).cloned().collect();
+        let items = chosen(&lot, wanted);
         let built = self.build(&lot, &items);
         if built.len() == lot.items.len() {
             self.mark_whole(resource, lot.partial);
@@ -332,7 +333,7 @@ impl Reader<'_> {
         }
     }
 
-    fn build<T: DeserializeOwned + Fit + Send>(&mut self, lot: &Lot, items: &[Item]) -> Vec<T> {
+    fn build<T: DeserializeOwned + Fit + Send + Sync>(&mut self, lot: &Lot, items: &[Item]) -> Vec<T> {
         self.build_with(lot, items, |json| {
             let mut object: T = serde_json::from_str(json)?;
             object.fit();
@@ -340,19 +341,24 @@ impl Reader<'_> {
         })
     }
 
-    fn build_with<T: Send>(
+    fn build_with<T: Send + Sync>(
         &mut self,
         lot: &Lot,
         items: &[Item],
         make: impl Fn(&str) -> serde_json::Result<T> + Sync,
     ) -> Vec<T> {
-        let built: Vec<_> = items.par_iter().map(|item| make(lot.json(item))).collect();
+        let slots: Vec<OnceLock<serde_json::Result<T>>> = items.iter().map(|_| OnceLock::new()).collect();
+        each(items.len(), &|at| {
+            if let (Some(slot), Some(item)) = (slots.get(at), items.get(at)) {
+                slot.get_or_init(|| make(lot.json(item)));
+            }
+        });
         let mut items = items.iter();
-        // a result takes no more room than its object: the list is filtered where it stands
-        let good = built.into_iter().filter_map(|result| {
+        // filtered where it stands: there is one list of them and no other beside it
+        let good = slots.into_iter().filter_map(|slot| {
             let item = items.next()?;
             let unread = |error| unreadable(lot.file(item), &format!("item {}: {error}", item.number));
-            result.map_err(|error: serde_json::Error| self.gaps.push(unread(error))).ok()
+            slot.into_inner()?.map_err(|error| self.gaps.push(unread(error))).ok()
         });
         good.collect()
     }
@@ -405,6 +411,16 @@ impl PodHead<'_> {
             && text(self.status.phase.as_ref()) == "Running"
             && !text(self.status.pod_ip.as_ref()).is_empty()
     }
+}
+
+/// Places of the objects that are wanted. Not for each closure anew, as [`each`]: rayon takes much room in the program.
+fn chosen(lot: &Lot, wanted: &(dyn Fn(&str) -> bool + Sync)) -> Vec<Item> {
+    lot.items.par_iter().filter(|item| wanted(lot.json(item))).cloned().collect()
+}
+
+/// Does `work` for all places below `count`.
+fn each(count: usize, work: &(dyn Fn(usize) + Sync)) {
+    (0..count).into_par_iter().for_each(work);
 }
 
 fn selects(selector: &BTreeMap<String, String>, meta: &Meta<'_>) -> bool {

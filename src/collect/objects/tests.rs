@@ -75,6 +75,21 @@ fn what_cannot_be_read_is_said_and_not_none() {
 }
 
 #[test]
+fn a_resource_may_stand_in_several_files_and_a_file_hold_several() {
+    let (objects, gaps) = read_all(
+        &[
+            ("a.json", r#"[{"kind":"Service","metadata":{"name":"a"}},{"kind":"Node","metadata":{"name":"n"}}]"#),
+            ("b.json", r#" [{"kind":"Service","metadata":{"name":"b"}},{"kind":"Service","metadata":{"name":7}}]"#),
+            ("services.json", r#"{"kind":"ServiceList","items":[{"metadata":{"name":"c"}}]}"#),
+        ],
+        &Scope::everything(),
+    );
+    assert_eq!(names(objects.services.as_ref()), ["a", "b", "c"]);
+    assert_eq!(names(objects.nodes.as_ref()), ["n"]);
+    assert!(gaps[0].summary.starts_with("`objects/b.json` cannot be read: item 1: "), "{}", gaps[0].summary);
+}
+
+#[test]
 fn a_page_of_a_list_is_not_the_whole() {
     let (objects, _) = read_all(
         &[
