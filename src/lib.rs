@@ -60,6 +60,7 @@ pub mod error;
 pub mod explain;
 pub mod gate;
 pub mod job;
+mod order;
 pub mod probe;
 pub mod query;
 pub mod render;

@@ -1,6 +1,7 @@
 //! Names that come near one that does not exist.
 
 use crate::collect::snapshot::Objects;
+use crate::order;
 
 use super::service::ServiceView;
 
@@ -21,7 +22,7 @@ pub fn services(objects: &Objects, namespace: &str, name: &str) -> Vec<String> {
             (far <= allowed(name) || contains).then(|| (far, view.namespace != namespace, view.full_name()))
         })
         .collect();
-    found.sort();
+    order::sort(&mut found);
     found.into_iter().map(|(_, _, name)| name).take(TOLD).collect()
 }
 

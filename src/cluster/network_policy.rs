@@ -11,6 +11,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
 use crate::collect::snapshot::Objects;
+use crate::order;
 use crate::walk::packet::Protocol;
 
 /// Label that the API gives every namespace with its own name (1.22 and later).
@@ -97,7 +98,7 @@ impl<'snap> Policies<'snap> {
                 selector.is_none_or(|selector| selects(selector, pod.metadata.labels.as_ref()))
             })
             .collect();
-        found.sort_by(|a, b| a.metadata.name.cmp(&b.metadata.name));
+        order::sort_by(&mut found, |a, b| a.metadata.name.cmp(&b.metadata.name));
         found
     }
 

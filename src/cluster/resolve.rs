@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use crate::collect::snapshot::Objects;
 use crate::error::{Error, Result};
+use crate::order;
 use crate::query::{Port, Target};
 use crate::walk::packet::Protocol;
 
@@ -159,7 +160,7 @@ fn by_address<'snap>(objects: &'snap Objects, ip: IpAddr, asked: &Asked) -> Opti
     // Several Services may share an external address: the one that has the port is meant.
     let mut with_address: Vec<Chosen<'snap>> =
         ServiceView::all(objects).filter(own).map(|view| choose(view, asked.clone())).collect();
-    with_address.sort_by_key(|chosen| chosen.missing.is_some());
+    order::sort_by_key(&mut with_address, |chosen| chosen.missing.is_some());
     if let Some(mut chosen) = with_address.into_iter().next() {
         chosen.only = Some(ip);
         return Some(Subject::Service(Box::new(chosen)));

@@ -9,6 +9,7 @@ use super::lookup::{add, is_ready};
 use super::requests::{Miss, Reader, failed};
 use super::snapshot::{Objects, PodLog};
 use crate::Result;
+use crate::order;
 use crate::report::{Code, Gap};
 
 /// Lines of a log that are asked for; those that say nothing of trouble are left out afterwards.
@@ -75,7 +76,7 @@ async fn first(reader: &Reader, names: &[(&str, &str)]) -> Result<Option<serde_j
 
 async fn logs(reader: &Reader, objects: &Objects, denied: &mut Vec<&str>, gaps: &mut Vec<Gap>) -> Vec<PodLog> {
     let mut pods: Vec<&Pod> = objects.pods().iter().filter(|pod| is_server(pod) && has_run(pod)).collect();
-    pods.sort_by_key(|pod| (is_ready(pod), pod.metadata.name.clone()));
+    order::sort_by_key(&mut pods, |pod| (is_ready(pod), pod.metadata.name.clone()));
     let mut found = Vec::new();
     for pod in pods.into_iter().take(PODS) {
         let (Some(namespace), Some(name)) = (&pod.metadata.namespace, &pod.metadata.name) else { continue };

@@ -8,6 +8,7 @@ use super::lookup::{add, is_alive, node_name};
 use super::objects::is_proxy;
 use super::requests::{Miss, Reader};
 use super::snapshot::Objects;
+use crate::order;
 
 /// Up to so many nodes are asked for their pods one by one.
 const FEW: usize = 2;
@@ -66,7 +67,9 @@ fn take(objects: &mut Objects, namespace: &str, node: &str, pods: Vec<Pod>) {
     let mut clients: Vec<_> =
         others.into_iter().filter(|pod| is_client(pod) && node_name(pod) == Some(node) && !known(pod)).collect();
     // one that is no endpoint and lives where the Service does is the likeliest client
-    clients.sort_by_key(|pod| (pod.metadata.namespace.as_deref() != Some(namespace), pod.metadata.name.clone()));
+    order::sort_by_key(&mut clients, |pod| {
+        (pod.metadata.namespace.as_deref() != Some(namespace), pod.metadata.name.clone())
+    });
     clients.truncate(1);
     add(&mut objects.pods, clients);
 }

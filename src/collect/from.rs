@@ -6,6 +6,7 @@ use kube::api::{Api, ListParams};
 
 use super::lookup::{is_alive, labels_text, node_name};
 use super::requests::{Miss, Reader, failed};
+use crate::order;
 use crate::query::{Client, Query};
 use crate::{Error, Result};
 
@@ -39,7 +40,7 @@ pub(super) async fn read(reader: &Reader, query: &Query) -> Result<Option<Client
                 Err(miss) => return Err(missed(&miss, "list pods", &namespace)),
             };
             pods.retain(|pod| node_name(pod).is_some());
-            pods.sort_by_key(|pod| pod.metadata.name.clone());
+            order::sort_by_key(&mut pods, |pod| pod.metadata.name.clone());
             if pods.is_empty() {
                 return Err(Error::usage_help(
                     format!("deployment `{namespace}/{name}` has no pod on any node"),

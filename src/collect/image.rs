@@ -7,6 +7,7 @@ use super::companions;
 use super::config::{FALLBACK_IMAGE, PodOptions};
 use super::manifest::Privilege;
 use super::snapshot::Objects;
+use crate::order;
 
 /// An image and why it was taken.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,7 +63,9 @@ fn on_node(node: &Node) -> Option<String> {
         .flat_map(|image| image.names.iter().flatten())
         .filter(|name| is_proxy(name))
         .collect();
-    names.sort_by_key(|name| (version.is_empty() || !name.ends_with(&format!(":{version}")), name.contains('@')));
+    order::sort_by_key(&mut names, |name| {
+        (version.is_empty() || !name.ends_with(&format!(":{version}")), name.contains('@'))
+    });
     names.first().map(|name| (*name).clone())
 }
 

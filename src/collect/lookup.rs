@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use k8s_openapi::api::core::v1::{Pod, Service};
 
 use super::snapshot::Objects;
+use crate::order;
 
 /// A Service's namespace and name.
 pub(super) type Name = (String, String);
@@ -45,7 +46,7 @@ pub(super) fn by_address(services: &[Service], ip: IpAddr, port: Option<u16>) ->
             .flat_map(|spec| spec.ports.iter().flatten())
             .any(|own| Some(own.port) == port.map(i32::from))
     };
-    found.sort_by_key(|service| !has_port(service));
+    order::sort_by_key(&mut found, |service| !has_port(service));
     if let (true, Some(port)) = (found.is_empty(), port) {
         // an address that no Service has may be a node's, with a node port
         return by_port(services, port);

@@ -4,12 +4,13 @@ use k8s_openapi::api::core::v1::Pod;
 
 use crate::collect::snapshot::Objects;
 use crate::dataplane::ebpf::{Agent, agent_of_container};
+use crate::order;
 
 /// Agents among the pods of a node that are not finished.
 pub(crate) fn of_node(objects: &Objects, node: &str) -> Vec<Agent> {
     let pods = objects.proxies.iter().flatten().chain(objects.pods());
     let mut agents: Vec<Agent> = pods.filter(|pod| runs_on(pod, node)).flat_map(of_pod).collect();
-    agents.sort_unstable();
+    order::sort(&mut agents);
     agents.dedup();
     agents
 }

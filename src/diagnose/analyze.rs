@@ -11,6 +11,7 @@ use crate::cluster::summary::summarize;
 use crate::cluster::{Index, NodeView, ServiceEndpoints};
 use crate::collect::snapshot::{NodeDumps, Objects, Snapshot};
 use crate::error::{Error, Result};
+use crate::order;
 use crate::query::{self, Query, Target};
 use crate::report::{Code, Finding, Gap, NodeSummary, QueryEcho, Report};
 use crate::walk::packet::Protocol;
@@ -452,7 +453,7 @@ fn not_checked(report: &mut Report, objects: &Objects, results: &[NodeResult<'_>
 
 /// Worst first; within a severity the surest, then by code, node and object.
 pub(super) fn sort(findings: &mut [Finding]) {
-    findings.sort_by(|a, b| {
+    order::sort_by(findings, |a, b| {
         b.severity
             .cmp(&a.severity)
             .then(b.confidence.cmp(&a.confidence))

@@ -8,6 +8,7 @@ use crate::cluster::endpoints::Endpoint;
 use crate::cluster::readiness::{NotReady, quote, why_not_ready};
 use crate::cluster::service::Form;
 use crate::cluster::why_not::WhyNot;
+use crate::order;
 use crate::report::{Code, Evidence, Finding, ObjectRef};
 
 use super::context::{Context, field_of, pod_name, pod_ref};
@@ -46,7 +47,7 @@ fn pods_not_ready(context: &Context<'_, '_>, pods: &[&Pod]) -> Finding {
         reasons.entry(why.to_string()).or_default().push((pod, why));
     }
     let mut reasons: Vec<(String, Vec<(&Pod, NotReady)>)> = reasons.into_iter().collect();
-    reasons.sort_by_key(|(_, pods)| usize::MAX - pods.len());
+    order::sort_by_key(&mut reasons, |(_, pods)| usize::MAX - pods.len());
     let match_words = if pods.len() == 1 {
         "1 pod matches and is not ready".to_owned()
     } else {

@@ -90,6 +90,7 @@ pub fn words_of_rule<'snap>(
 }
 
 use crate::collect::snapshot::Objects;
+use crate::order;
 use crate::report::{Evidence, Finding, ObjectRef};
 
 /// A check that needs objects alone.
@@ -167,7 +168,9 @@ pub const CLUSTER_CHECKS: &[ClusterCheck] = &[
 #[must_use]
 pub fn cluster_findings(objects: &Objects) -> Vec<Finding> {
     let mut found: Vec<Finding> = CLUSTER_CHECKS.iter().flat_map(|check| check(objects)).collect();
-    found.sort_by_key(|finding| (std::cmp::Reverse(finding.severity), finding.code, finding.fingerprint()));
+    order::sort_by_key(&mut found, |finding| {
+        (std::cmp::Reverse(finding.severity), finding.code, finding.fingerprint())
+    });
     found
 }
 
@@ -188,7 +191,7 @@ pub fn concerns(finding: &Finding, about: &ObjectRef) -> bool {
 #[must_use]
 pub fn object_findings(context: &Context<'_, '_>) -> Vec<Finding> {
     let mut found: Vec<Finding> = OBJECT_CHECKS.iter().flat_map(|check| check(context)).collect();
-    found.sort_by_key(|finding| (std::cmp::Reverse(finding.severity), finding.code));
+    order::sort_by_key(&mut found, |finding| (std::cmp::Reverse(finding.severity), finding.code));
     found
 }
 

@@ -6,6 +6,7 @@ use crate::dataplane::iptables::rule::{Rule, Test};
 use crate::dataplane::iptables::ruleset::Backend;
 use crate::dataplane::links::Links;
 use crate::dataplane::plane::{Family, Loaded, Plane};
+use crate::order;
 use crate::report::Evidence;
 
 use super::coverage::{Coverage, coverage};
@@ -222,7 +223,7 @@ fn best_covering(plane: &Plane<'_>, found: &[Candidate], objects: &Objects) -> O
         .map(|(at, one)| (at, coverage(plane, one.kind, objects)))
         .collect();
     let rank = |one: &Coverage| (std::cmp::Reverse(one.served), one.beyond);
-    list.sort_by_key(|(_, one)| rank(one));
+    order::sort_by_key(&mut list, |(_, one)| rank(one));
     let [(at, best), (other_at, other), ..] = list.as_slice() else {
         return None;
     };

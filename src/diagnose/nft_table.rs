@@ -13,6 +13,7 @@ use crate::dataplane::nft::set::{Data, Element};
 use crate::dataplane::nft::statement::{Right, Rule, Statement, Verdict};
 use crate::dataplane::nft::{Chain, DUMP, Table};
 use crate::dataplane::plane::{Family, Plane};
+use crate::order;
 use crate::walk::packet::Protocol;
 
 /// An element of a map that decides over an address or a node port of a Service.
@@ -66,7 +67,7 @@ pub(super) fn entries_of<'snap>(table: &Table<'snap>) -> Vec<Entry<'snap>> {
     for set in table.sets() {
         found.extend(set.elements().iter().filter_map(|element| entry(set.elements().kinds(), &element)));
     }
-    found.sort_by_key(|entry| entry.at.line);
+    order::sort_by_key(&mut found, |entry| entry.at.line);
     found
 }
 

@@ -12,6 +12,7 @@ use crate::dataplane::iptables::Body;
 use crate::dataplane::iptables::rule::{Side, Test};
 use crate::dataplane::ipvs::Key;
 use crate::dataplane::plane::{Family, Plane, Read, dumps_of};
+use crate::order;
 use crate::query::{Client, Query};
 use crate::report::{AddressKind, Code, Gap, Origin, PathInfo, PathState, Trace};
 use crate::walk::packet::{Entry, Outcome, Packet, Protocol};
@@ -221,7 +222,7 @@ impl<'snap> Question<'_, 'snap> {
         if let Some(only) = self.only {
             families.retain(|family| *family == Family::of(only));
         }
-        families.sort_unstable();
+        order::sort(&mut families);
         families.dedup();
         families
     }

@@ -9,6 +9,7 @@ use crate::cluster::nearest::{closest, distance};
 use crate::cluster::readiness::is_alive;
 use crate::cluster::selector::{matches, text};
 use crate::cluster::service::Form;
+use crate::order;
 use crate::report::{Code, Confidence, Evidence, Finding, ObjectRef, Severity};
 
 use super::context::{Context, field_of, pod_name, pod_ref};
@@ -165,7 +166,7 @@ fn near_misses<'snap>(context: &Context<'_, 'snap>, selector: &Labels) -> Vec<Ne
     }
     let mut found: Vec<NearMiss<'snap>> = groups.into_iter().map(|(slips, pods)| NearMiss { slips, pods }).collect();
     let letters = |near: &NearMiss<'_>| near.slips.iter().map(|s| s.letters).sum::<usize>();
-    found.sort_by_key(|near| (near.slips.len(), letters(near), usize::MAX - near.pods.len()));
+    order::sort_by_key(&mut found, |near| (near.slips.len(), letters(near), usize::MAX - near.pods.len()));
     found
 }
 

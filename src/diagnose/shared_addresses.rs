@@ -7,6 +7,7 @@ use rustc_hash::FxHashMap;
 
 use crate::cluster::{PortView, ServiceView};
 use crate::collect::snapshot::Objects;
+use crate::order;
 use crate::report::{Code, Finding, Severity};
 
 use super::context::field_of;
@@ -28,13 +29,13 @@ fn shared<'snap>(
         .filter(|(_, services)| services.len() > 1)
         .filter_map(|(address, services)| {
             let mut views: Vec<ServiceView<'snap>> = services.into_iter().map(ServiceView::new).collect();
-            views.sort_by_key(ServiceView::full_name);
+            order::sort_by_key(&mut views, ServiceView::full_name);
             views.dedup_by_key(|view| view.full_name());
             Some((address.parse().ok()?, views))
         })
         .filter(|(_, views)| views.len() > 1)
         .collect();
-    all.sort_by_key(|(address, _)| *address);
+    order::sort_by_key(&mut all, |(address, _)| *address);
     all
 }
 

@@ -6,6 +6,7 @@ use hickory_resolver::proto::rr::Name;
 
 use crate::cluster::{ServiceView, nearest};
 use crate::collect::snapshot::Objects;
+use crate::order;
 
 use super::name;
 use super::zone::{Entry, Meaning, Missing, ServiceName, Zone, endpoints};
@@ -59,7 +60,7 @@ fn hosts(objects: &Objects, zone: &Zone<'_>, service: &ServiceName, host: &str, 
         .map(|endpoint| zone.label(endpoint))
         .map(|label| (nearest::distance(host, &label), label))
         .collect();
-    labels.sort();
+    order::sort(&mut labels);
     labels.dedup();
     let base = short(&service.name, &service.namespace, from);
     labels.into_iter().take(TOLD).map(|(_, label)| format!("{label}.{base}")).collect()
@@ -78,7 +79,7 @@ fn ports(objects: &Objects, service: &ServiceName, port: &str, from: &str) -> Ve
             (nearest::distance(port, &label), name)
         })
         .collect();
-    found.sort();
+    order::sort(&mut found);
     found.into_iter().take(TOLD).map(|(_, name)| name).collect()
 }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
+use crate::order;
 use crate::report::check::Problem;
 use crate::report::{Finding, Report};
 
@@ -115,7 +116,7 @@ pub fn write(report: &Report) -> String {
         .chain(older)
         .map(|finding| WrittenRow { fingerprint: finding.fingerprint(), summary: &finding.summary })
         .collect();
-    findings.sort_by(|a, b| a.fingerprint.cmp(&b.fingerprint));
+    order::sort_by(&mut findings, |a, b| a.fingerprint.cmp(&b.fingerprint));
     let read = report.collected.1.as_deref().or(report.collected.0.as_deref());
     // only maps with keys that are no strings can fail, and there is none
     let mut text = serde_json::to_string_pretty(&Written { schema: SCHEMA, read, findings }).unwrap_or_default();

@@ -6,6 +6,7 @@ use super::human::Detail;
 use super::page::{Column, Ink, Mark, Marks, Page, Row};
 use super::ways::{After, Branch, Parted, Routes, is_base, is_end, is_passage, is_rewrite};
 use super::words;
+use crate::order;
 use crate::report::{Disposition, Evidence, Hop, Outcome, Trace};
 
 /// Ways that are shown one by one before the rest is counted.
@@ -277,7 +278,7 @@ fn branch_lines<'r>(page: &Page, parted: &Parted<'r>, lines: &mut Vec<Line<'r>>)
     let mut shown: Vec<&Branch<'r>> = sure.clone();
     // of many, the wrong ones are what is looked for
     if shown.len() > WAYS + 2 {
-        shown.sort_by_key(|branch| branch.outcome.expected != Some(false));
+        order::sort_by_key(&mut shown, |branch| branch.outcome.expected != Some(false));
         shown.truncate(WAYS);
     }
     // what is wholly open is told below the table, by what it depends on

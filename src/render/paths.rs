@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::hops;
 use super::page::{Column, Mark, Marks, Page, Row};
 use super::words;
+use crate::order;
 use crate::report::{AddressKind, Disposition, Hop, Origin, Outcome, PathState, Report, Trace};
 
 /// Nodes that are told in full when several have trouble.
@@ -259,7 +260,7 @@ fn shape(trace: &Trace) -> Vec<End<'_>> {
             expected: outcome.expected,
         })
         .collect();
-    shape.sort_unstable();
+    order::sort(&mut shape);
     shape
 }
 

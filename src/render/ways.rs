@@ -1,5 +1,6 @@
 //! The ways of one path, parted: what they have in common, where each goes on its own, how they end. Draws nothing.
 
+use crate::order;
 use crate::report::{Disposition, Hop, Outcome};
 
 /// Ways that part after some common hops and meet again.
@@ -73,7 +74,7 @@ impl<'r> Parted<'r> {
                 None => after.push(After { outcome, hops: rest, count: 1, routes: Routes::Same }),
             }
         }
-        after.sort_by_key(|group| std::cmp::Reverse(group.count));
+        order::sort_by_key(&mut after, |group| std::cmp::Reverse(group.count));
         Self { before, branches, after }
     }
 }

@@ -10,6 +10,7 @@ use crate::collect::lookup::{is_alive, node_name};
 use crate::collect::snapshot::Objects;
 use crate::dns::server::{DNS_PORT, cache_corefile};
 use crate::dns::{Corefile, DnsService, Domain, name};
+use crate::order;
 use crate::probe::{PlaceClient, Question, QuestionKind, Server, ServerKind};
 use crate::query::DnsQuery;
 
@@ -55,7 +56,7 @@ fn servers(objects: &Objects, node: &str) -> Vec<Server> {
     let families: Vec<bool> = service.addresses().iter().map(IpAddr::is_ipv4).collect();
     let mut pods = service.pods(objects);
     pods.retain(|pod| is_alive(pod) && pod.metadata.deletion_timestamp.is_none());
-    pods.sort_by_key(|pod| pod.metadata.name.clone());
+    order::sort_by_key(&mut pods, |pod| pod.metadata.name.clone());
     for pod in pods {
         let of_family = |ip: &IpAddr| families.is_empty() || families.contains(&ip.is_ipv4());
         servers.extend(addresses(pod).into_iter().filter(of_family).map(|ip| Server {

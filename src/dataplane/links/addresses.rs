@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use rustc_hash::FxHashMap;
 
 use super::json::Json;
+use crate::order;
 
 /// A network interface of the node.
 ///
@@ -177,7 +178,7 @@ pub(crate) fn add_links<'snap>(interfaces: &mut Vec<Interface<'snap>>, list: &[J
             interfaces.push(entry);
         }
     }
-    interfaces.sort_by_key(|interface| interface.index);
+    order::sort_by_key(interfaces, |interface| interface.index);
 }
 
 /// 32 or 128.

@@ -11,6 +11,7 @@ use super::lookup::Rules;
 use super::routes::{Family, NextHop, RouteEntry, RouteKind, table_name};
 use super::{Knows, Links, read_dump, rules};
 use crate::collect::snapshot::NodeDumps;
+use crate::order;
 
 /// Adds what `/proc/net` tells to what is still open.
 pub(super) fn complete<'snap>(links: &mut Links<'snap>, dumps: &'snap NodeDumps) {
@@ -56,7 +57,7 @@ pub(super) fn complete<'snap>(links: &mut Links<'snap>, dumps: &'snap NodeDumps)
         }
         links.v6.addresses = Knows::Read;
     }
-    links.interfaces.sort_by_key(|interface| interface.index);
+    order::sort_by_key(&mut links.interfaces, |interface| interface.index);
 }
 
 fn hold<'snap>(links: &mut Links<'snap>, name: &'snap str, index: u64, address: Address<'snap>) {

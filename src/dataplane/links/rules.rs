@@ -9,6 +9,7 @@ use ipnet::IpNet;
 use super::json::Json;
 use super::routes::{Family, read_prefix, table_name};
 use crate::dataplane::Tri;
+use crate::order;
 use crate::walk::packet::Protocol;
 
 /// How the packet that is routed came here.
@@ -190,7 +191,7 @@ const KNOWN: [&str; 34] = [
 /// Reads `ip -j rule`; `None` stands for an entry that is not understood.
 pub(crate) fn read_rules<'snap>(list: &[Json<'snap>], family: Family) -> Vec<Option<PolicyRule<'snap>>> {
     let mut rules: Vec<_> = list.iter().map(|entry| read_rule(entry, family)).collect();
-    rules.sort_by_key(|rule| rule.as_ref().map(|rule| rule.priority));
+    order::sort_by_key(&mut rules, |rule| rule.as_ref().map(|rule| rule.priority));
     rules
 }
 

@@ -9,6 +9,7 @@ use crate::cluster::service::Form;
 use crate::cluster::{Index, ServiceEndpoints, ServiceView};
 use crate::collect::snapshot::Objects;
 use crate::error::{Error, Result};
+use crate::order;
 
 use super::{Chosen, Selection};
 
@@ -18,7 +19,7 @@ const SAMPLE: usize = 20;
 /// The Services, by namespace and name.
 pub(super) fn services<'snap>(objects: &'snap Objects, selection: &Selection) -> Result<Vec<ServiceView<'snap>>> {
     let mut all: Vec<ServiceView<'snap>> = ServiceView::all(objects).collect();
-    all.sort_by_key(|view| (view.namespace, view.name));
+    order::sort_by_key(&mut all, |view| (view.namespace, view.name));
     match selection {
         Selection::Smoke => Ok(smoke(all)),
         Selection::Chosen(chosen) if chosen.names.is_empty() => {
@@ -80,7 +81,7 @@ fn named<'snap>(
             }
         }
     }
-    found.sort_by_key(|view| (view.namespace, view.name));
+    order::sort_by_key(&mut found, |view| (view.namespace, view.name));
     found.dedup_by_key(|view| (view.namespace, view.name));
     Ok(found)
 }
@@ -96,7 +97,7 @@ fn smoke(all: Vec<ServiceView<'_>>) -> Vec<ServiceView<'_>> {
         .collect();
     let mut room = SAMPLE.min(others.len());
     // few of a rare form leave more room for the others
-    by_form.sort_by_key(Vec::len);
+    order::sort_by_key(&mut by_form, Vec::len);
     let mut left = by_form.len();
     for list in by_form {
         let share = room.div_ceil(left.max(1)).min(list.len());
@@ -104,7 +105,7 @@ fn smoke(all: Vec<ServiceView<'_>>) -> Vec<ServiceView<'_>> {
         room -= share;
         left -= 1;
     }
-    chosen.sort_by_key(|view| (view.namespace, view.name));
+    order::sort_by_key(&mut chosen, |view| (view.namespace, view.name));
     chosen
 }
 

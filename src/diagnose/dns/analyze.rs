@@ -7,6 +7,7 @@ use crate::Result;
 use crate::cluster::readiness;
 use crate::collect::snapshot::Snapshot;
 use crate::dns::DnsService;
+use crate::order;
 use crate::query::DnsQuery;
 use crate::report::dns::DnsReport;
 use crate::report::{Code, Gap, QueryEcho, Report};
@@ -67,7 +68,7 @@ pub fn analyze(snapshot: &Snapshot, query: &DnsQuery) -> Result<Report> {
     if let (Some(next), true) = (traced, has_rules) {
         next::append(&mut report, crate::analyze(snapshot, &next)?);
     }
-    report.findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
+    order::sort_by_key(&mut report.findings, |finding| std::cmp::Reverse(finding.severity));
     Ok(report)
 }
 

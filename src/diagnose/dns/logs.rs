@@ -7,6 +7,7 @@ use crate::cluster::readiness::is_ready;
 use crate::collect::snapshot::PodLog;
 use crate::dns::corefile::Upstream;
 use crate::dns::logs::{Complaint, Said, complaints};
+use crate::order;
 use crate::probe::{Probe, QuestionKind, ServerKind};
 use crate::report::dns::CellState;
 use crate::report::{Code, Confidence, Evidence, Finding, ObjectRef, Severity};
@@ -211,7 +212,7 @@ pub(super) fn upstream_failing(context: &DnsContext<'_, '_>) -> Vec<Finding> {
             | Complaint::Corefile => None,
         })
         .collect();
-    failing.sort();
+    order::sort(&mut failing);
     failing.dedup();
     let to = server.map_or_else(|| "the server it forwards to".to_owned(), |ip| ip.to_string());
     let mut finding = last.finding(

@@ -23,6 +23,7 @@ mod wording;
 pub use analyze::analyze;
 
 use crate::collect::snapshot::{Objects, Snapshot};
+use crate::order;
 use crate::query::DnsQuery;
 use crate::report::Finding;
 
@@ -78,7 +79,7 @@ pub const DNS_CHECKS: &[DnsCheck] = &[
 #[must_use]
 pub fn dns_findings(context: &DnsContext<'_, '_>) -> Vec<Finding> {
     let mut found: Vec<Finding> = DNS_CHECKS.iter().flat_map(|check| check(context)).collect();
-    found.sort_by_key(|finding| (std::cmp::Reverse(finding.severity), finding.code));
+    order::sort_by_key(&mut found, |finding| (std::cmp::Reverse(finding.severity), finding.code));
     found
 }
 

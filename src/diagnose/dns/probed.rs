@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::collect::snapshot::Snapshot;
+use crate::order;
 use crate::probe::{Outcome, Place, Probe, QuestionKind, ServerKind};
 use crate::query::DnsQuery;
 use crate::report::dns::{CellState, DnsCell, DnsPlace, DnsReport, DnsVerdict};
@@ -169,7 +170,7 @@ fn object(found: &Elimination<'_>) -> Option<ObjectRef> {
 /// One cell of each kind of failure, worst first.
 pub(super) fn quoted(failing: &[Spot<'_>]) -> Vec<Evidence> {
     let mut sorted: Vec<&Spot<'_>> = failing.iter().collect();
-    sorted.sort_by_key(|spot| (std::cmp::Reverse(spot.cell.state), spot.kind(), spot.node().to_owned()));
+    order::sort_by_key(&mut sorted, |spot| (std::cmp::Reverse(spot.cell.state), spot.kind(), spot.node().to_owned()));
     let mut seen = BTreeSet::new();
     sorted
         .into_iter()

@@ -8,6 +8,7 @@ use crate::cluster::service::Ingress;
 use crate::collect::snapshot::Snapshot;
 use crate::dataplane::ipvs::{Key, Method, Virtual};
 use crate::dataplane::links::Links;
+use crate::order;
 use crate::report::{Code, Confidence, Evidence, Finding, Severity};
 
 use super::super::mode::ModeKind;
@@ -94,7 +95,7 @@ pub(in crate::diagnose) fn left_for_nobody(snapshot: &Snapshot) -> Option<String
     snapshot.nodes.iter().find_map(|(name, dumps)| {
         let node = NodePlane::read(objects, name, dumps).result();
         let mut left = if node.mode.kind == ModeKind::Ipvs { of_nobody(&node, &known, &of_no_one) } else { Vec::new() };
-        left.sort_by_key(|server| server.at.line);
+        order::sort_by_key(&mut left, |server| server.at.line);
         let first = left.first()?;
         let more = if left.len() > 1 { format!(" and {} more", left.len() - 1) } else { String::new() };
         Some(format!(
@@ -121,7 +122,7 @@ pub(in crate::diagnose) fn rules_of_address(node: &NodeResult<'_>, ip: IpAddr, p
 
 fn finding(node: &NodeResult<'_>, summary: String, mut servers: Vec<Virtual<'_>>) -> Finding {
     let name = node.view.name;
-    servers.sort_by_key(|server| server.at.line);
+    order::sort_by_key(&mut servers, |server| server.at.line);
     let mut finding = Finding::new(Code::IpvsStaleService, summary);
     finding.node = Some(name.into());
     finding.confidence = Confidence::Likely;

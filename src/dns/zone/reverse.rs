@@ -6,6 +6,7 @@ use hickory_resolver::proto::rr::Name;
 
 use crate::cluster::ServiceView;
 use crate::cluster::endpoints::slice_service;
+use crate::order;
 
 use super::endpoints::endpoints;
 use super::{Entry, Meaning, Missing, ServiceName, Zone, name};
@@ -59,7 +60,7 @@ impl Zone<'_> {
                 all.filter_map(|one| Some((one.metadata.namespace.as_deref()?, one.metadata.name.as_deref()?))),
             );
         }
-        names.sort_unstable();
+        order::sort(&mut names);
         names.dedup();
         names.into_iter().filter_map(|(namespace, name)| ServiceView::find(self.objects, namespace, name)).collect()
     }
