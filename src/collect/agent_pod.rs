@@ -120,7 +120,7 @@ impl<'a> AgentPod<'a> {
                 Err(self.missing(format!("{size} of {} bytes of the agent arrived", bytes.len())))
             }
             (End::TimedOut, _) => Err(self.missing("the agent cannot be sent: the stream went silent".into())),
-            (end, _) => Err(self.missing(format!("the agent cannot be sent: {end}; {said}"))),
+            (end, _) => Err(self.missing(format!("the agent cannot be sent: {}", ended(end, &said)))),
         }
     }
 
@@ -152,9 +152,17 @@ impl<'a> AgentPod<'a> {
         match serde_json::from_slice::<Said>(&output.stdout) {
             Ok(Said::Failed(why)) => Err(self.failed(format!("the agent could not do it: {why}"))),
             Ok(said) => Ok(said),
-            Err(_) => Err(self.failed(format!("the agent does not run in the pod on {node}: {}; {said}", output.end))),
+            Err(_) => {
+                let how = ended(&output.end, &said);
+                Err(self.failed(format!("the agent does not run in the pod on {node}: {how}")))
+            }
         }
     }
+}
+
+/// How an exec ended, and what it said, if anything.
+fn ended(end: &End, said: &str) -> String {
+    if said.is_empty() { end.to_string() } else { format!("{end}; {said}") }
 }
 
 #[cfg(test)]
@@ -167,6 +175,12 @@ mod tests {
         let hands = Hands { tools: tools.split_whitespace().map(ToOwned::to_owned).collect(), closes };
         let taking = hands.taking(b"\x7fELF\nx\ny");
         assert_eq!(taking.as_ref().map(|(command, _)| command.as_str()), expected, "{tools} {closes}");
+    }
+
+    #[test]
+    fn an_exec_that_says_nothing() {
+        assert_eq!(ended(&End::Exit(3), ""), End::Exit(3).to_string());
+        assert!(ended(&End::Exit(3), "no shell").ends_with("; no shell"));
     }
 
     #[test]
