@@ -19,7 +19,7 @@ pub fn query(check: &CheckQuery) -> DnsQuery {
         from: None,
         from_text: None,
         namespace: "default".into(),
-        nodes: Vec::new(),
+        nodes: check.nodes.clone(),
         external: check.external.clone().unwrap_or_else(|| DnsQuery::EXTERNAL.to_owned()),
     }
 }
@@ -28,7 +28,9 @@ pub fn query(check: &CheckQuery) -> DnsQuery {
 pub(super) fn check(work: Work<'_, '_>, query: &CheckQuery, report: &mut Report, found: &mut Found) -> Result<()> {
     let snapshot = work.snapshot;
     let dns = dns::analyze(snapshot, &self::query(query))?;
-    let nodes: BTreeSet<&str> = snapshot.probes.iter().map(|place| place.node.as_str()).collect();
+    let asked = snapshot.probes.iter().map(|place| &place.node);
+    let nodes: BTreeSet<&str> =
+        asked.filter(|node| query.nodes.is_empty() || query.nodes.contains(node)).map(String::as_str).collect();
     for node in &nodes {
         found.case(SuiteKind::Dns, (*node).to_owned(), Some((*node).to_owned()), 0, None);
     }
