@@ -237,6 +237,12 @@ fn dns(args: DnsArgs, kube: KubeArgs, around: &Surroundings) -> Result<Action> {
         let help = "say `--from pod/NAME`, `--from deploy/NAME` or `--from node/NAME`";
         return Err(Error::usage_help("questions are asked from inside the cluster alone", help));
     }
+    if pod.via == ViaArg::KubeProxy {
+        return Err(Error::usage_help(
+            "DNS is asked from a pod of its own, and `--via kube-proxy` makes none",
+            "leave `--via` out, or say `--via api`: what the objects tell, and no question",
+        ));
+    }
     let dry_run = pod.dry_run;
     let mut collect = collect_config(kube, nodes, pod)?;
     // in a pod nothing has to be made to ask as a pod does

@@ -11,12 +11,16 @@ use serde_json::{Value, json};
 use svc_trace::Error;
 use svc_trace::collect::client::connect;
 use svc_trace::collect::config::{KubeOptions, Limits, NodeChoice, Profile, Via, WhichNodes};
+use svc_trace::collect::connect::from_nodes;
 use svc_trace::collect::debug_pod::guarded;
 use svc_trace::collect::last_resort;
 use svc_trace::collect::manifest::Privilege;
 use svc_trace::collect::node::plan;
+use svc_trace::collect::rights::granted;
 use svc_trace::collect::snapshot::{Completeness, Snapshot};
 use svc_trace::collect::{CollectConfig, collect};
+use svc_trace::probe::Transport;
+use svc_trace::probe::connections::Connection;
 use svc_trace::query::{Client, Port, Query, Target};
 use svc_trace::report::Code;
 
@@ -320,7 +324,8 @@ async fn a_program_that_panics() {
     let kube = KubeOptions { kubeconfig: Some(kubeconfig.into()), ..KubeOptions::default() };
     let config = CollectConfig { kube, ..CollectConfig::default() };
     let client = connect(&config.kube).await.unwrap();
-    let _ = guarded(&client, &config, async |ledger| {
+    let granted = granted(&client, Via::DebugPod, "kube-system", config.limits.request).await.unwrap();
+    let _ = guarded(&client, &config, granted, async |ledger| {
         let plan = plan(&config, "n0", "image:1".into(), Privilege::Netadmin);
         ledger.with_debug_pod(&plan, async |_| panic!("in the middle")).await
     })
@@ -370,6 +375,60 @@ async fn without_rights_the_api_part_comes_and_nothing_is_made() {
     assert!(snapshot.gaps.iter().all(|gap| gap.lost.is_some() && gap.help.is_some() && gap.counts));
     assert_eq!((snapshot.objects.services().len(), snapshot.objects.pods().len()), (1, 1));
     assert_eq!(server.count("POST", "/jobs"), 0);
+}
+
+/// A cluster that says no to every question about rights.
+async fn without_rights() -> ApiServer {
+    let cluster = Cluster::default();
+    ApiServer::start(move |request| match request.path.as_str() {
+        "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews" => {
+            Some(Reply::Json(201, json!({"spec": {}, "status": {"allowed": false}})))
+        }
+        _ => cluster.answer(request),
+    })
+    .await
+}
+
+#[tokio::test]
+async fn without_rights_nothing_is_made_to_connect_from() {
+    let server = without_rights().await;
+    let mut config = config(&server);
+    // a program that is there, whatever it is
+    config.agent = Some(std::env::current_exe().unwrap());
+    let mut snapshot = Snapshot::default();
+    let to = "10.244.1.5:8080".parse().unwrap();
+    let connection = Connection { to, transport: Transport::Tcp, tries: Vec::new() };
+    from_nodes(&config, &mut snapshot, vec![("n0".into(), vec![connection])]).await.unwrap();
+    assert_eq!(codes(&snapshot), [Code::RbacDenied]);
+    assert_eq!((server.count("POST", "/jobs"), server.count("POST", "/pods")), (0, 0));
+}
+
+#[tokio::test]
+async fn a_way_that_makes_no_pod_makes_none() {
+    for via in [Via::KubeProxy, Via::ApiOnly, Via::Local] {
+        let server = Cluster::default().start().await;
+        let config = config(&server);
+        let client = connect(&config.kube).await.unwrap();
+        let granted = granted(&client, via, "kube-system", config.limits.request).await.unwrap();
+        let (made, left) = guarded(&client, &config, granted, async |ledger| {
+            let plan = plan(&config, "n0", "image:1".into(), Privilege::Netadmin);
+            ledger.with_debug_pod(&plan, async |_| ()).await
+        })
+        .await
+        .unwrap();
+        assert_eq!((made.unwrap_err().code, left.len()), (Code::NodeNotCollected, 0), "{via:?}");
+        assert_eq!((server.count("POST", "/jobs"), server.count("POST", "/pods")), (0, 0), "{via:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_check_by_kube_proxy_makes_no_pod() {
+    let server = Cluster::default().start().await;
+    let (exit, said, told) = checked(&server, &["-A", "--via", "kube-proxy", "--no-settle"]).await;
+    assert!(exit == Some(1) || exit == Some(3), "{said}{told}");
+    let flat = said.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(flat.contains("no DNS server was asked: `--via kube-proxy` makes no pod to ask from"), "{said}");
+    assert_eq!((server.count("POST", "/jobs"), server.count("POST", "/pods")), (0, 0), "{told}");
 }
 
 #[tokio::test]

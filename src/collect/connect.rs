@@ -11,7 +11,7 @@ use super::config::CollectConfig;
 use super::debug_pod::{self, Ledger};
 use super::manifest::{self, Privilege};
 use super::snapshot::{Objects, Snapshot};
-use super::{image, live, node, sweep};
+use super::{image, live, node, rights, sweep};
 use crate::agent::{ConnectOrder, Said, Work};
 use crate::probe::connections::{Caller, Connection};
 use crate::report::{Code, Gap};
@@ -34,6 +34,15 @@ pub async fn from_nodes(
     if targets.is_empty() {
         return Ok(());
     }
+    let client = connect(&config.kube).await?;
+    let asked = rights::granted(&client, config.via, config.pod.namespace(), config.limits.request).await;
+    let granted = match asked {
+        Ok(granted) => granted,
+        Err(gap) => {
+            snapshot.gaps.push(Gap { lost: Some("whether connections are made: none was tried".into()), ..gap });
+            return Ok(());
+        }
+    };
     for (node, list) in &targets {
         let (limit, rounds) = ConnectOrder::PATIENCE;
         config.say.line(format!(
@@ -42,9 +51,8 @@ pub async fn from_nodes(
             limit.div_ceil(1000)
         ));
     }
-    let client = connect(&config.kube).await?;
     let objects = &snapshot.objects;
-    let (answers, left) = debug_pod::guarded(&client, config, async |ledger| {
+    let (answers, left) = debug_pod::guarded(&client, config, granted, async |ledger| {
         sweep::expired(&client, &config.limits, config.pod.namespace(), &config.say).await;
         futures::stream::iter(&targets)
             .map(|(node, list)| async {

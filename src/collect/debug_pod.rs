@@ -18,6 +18,7 @@ use super::exec::Place;
 use super::last_resort;
 use super::manifest::{CONTAINER, Plan};
 use super::refusal::{self, Act, shorten};
+use super::rights::Granted;
 use crate::report::{Code, Gap};
 use crate::{Error, Result};
 
@@ -32,6 +33,7 @@ pub struct Ledger {
     kube: KubeOptions,
     limits: Limits,
     say: Say,
+    granted: Granted,
     made: Mutex<Vec<Made>>,
     left: Mutex<Vec<Gap>>,
 }
@@ -51,6 +53,7 @@ pub(super) struct Made {
 pub async fn guarded<T>(
     client: &Client,
     config: &CollectConfig,
+    granted: Granted,
     body: impl AsyncFnOnce(&Ledger) -> T,
 ) -> Result<(T, Vec<Gap>)> {
     let CollectConfig { kube, limits, say, .. } = config;
@@ -59,6 +62,7 @@ pub async fn guarded<T>(
         kube: kube.clone(),
         limits: limits.clone(),
         say: say.clone(),
+        granted,
         made: Mutex::default(),
         left: Mutex::default(),
     };
@@ -81,6 +85,12 @@ pub async fn guarded<T>(
             Err(why)
         }
     }
+}
+
+/// The way that was chosen makes no pod, or nobody asked whether it may be removed again.
+fn not_to_be_made(plan: &Plan) -> Gap {
+    let summary = format!("no pod was made on node {}: the chosen way makes none", plan.node);
+    Gap { help: Some("leave --via out".into()), ..Gap::new(Code::NodeNotCollected, Some(&plan.node), summary) }
 }
 
 /// Returns when all must have ended, and who does the work has had a moment to say how far it came.
@@ -132,6 +142,9 @@ impl Ledger {
     /// # Errors
     /// The gap that stands for what could not be had.
     pub async fn with_debug_pod<T>(&self, plan: &Plan, body: impl AsyncFnOnce(&Place) -> T) -> Result<T, Gap> {
+        if !self.granted.pods() {
+            return Err(not_to_be_made(plan));
+        }
         self.rehearse(plan).await?;
         self.say.line(format!(
             "making Job {}/{} for one pod on node {} ({}; image {}), removed when read",

@@ -13,6 +13,7 @@ use super::lookup::Name;
 use super::manifest::Privilege;
 use super::node::{self, NodeRead, Way};
 use super::requests::Reader;
+use super::rights::Granted;
 use super::snapshot::{Objects, Snapshot};
 pub use super::sweep::Cleaned;
 use super::{allow, allow_dns, companions, debug_pod, image, local, rights, sweep};
@@ -44,17 +45,17 @@ async fn from_cluster(config: &CollectConfig, query: &Query) -> Result<Snapshot>
     let began = now();
     let client = connect(&config.kube).await?;
     let reader = Reader::new(client.clone(), config.limits.request);
-    let (denied, found) = tokio::join!(
-        rights::missing(&client, config.via, config.pod.namespace(), config.limits.request),
+    let (granted, found) = tokio::join!(
+        rights::granted(&client, config.via, config.pod.namespace(), config.limits.request),
         Box::pin(api::read(&reader, config, query)),
     );
     let mut found = found?;
     let namespace = found.services.first().map_or_else(|| query.namespace.clone(), |(namespace, _)| namespace.clone());
     let mut nodes = nodes_of(config, &mut found)?;
-    if let Some(gap) = denied {
+    let granted = granted.map_err(|gap| {
         found.gaps.push(gap);
         nodes.clear();
-    }
+    });
     if found.services.iter().all(|name| !is_read(&found, name))
         && !found.services.is_empty()
         && found.objects.services.is_some()
@@ -68,7 +69,7 @@ async fn from_cluster(config: &CollectConfig, query: &Query) -> Result<Snapshot>
     }
     let rows = always();
     let services = found.services.clone();
-    finish(config, &reader, found, &services, (&nodes, &namespace), &rows, began).await
+    finish(config, &reader, found, &services, (&nodes, &namespace, granted.ok()), &rows, began).await
 }
 
 /// This very node without a cluster to ask: its rules are walked and compared with nothing.
@@ -111,17 +112,17 @@ pub async fn collect_all(config: &CollectConfig, namespace: Option<&str>) -> Res
     let began = now();
     let client = connect(&config.kube).await?;
     let reader = Reader::new(client.clone(), config.limits.request);
-    let (denied, found) = tokio::join!(
-        rights::missing(&client, config.via, config.pod.namespace(), config.limits.request),
+    let (granted, found) = tokio::join!(
+        rights::granted(&client, config.via, config.pod.namespace(), config.limits.request),
         api::everything(&reader, config, namespace),
     );
     let mut found = found?;
     let mut nodes = nodes_of(config, &mut found)?;
-    if let Some(gap) = denied {
+    let granted = granted.map_err(|gap| {
         found.gaps.push(gap);
         nodes.clear();
-    }
-    finish(config, &reader, found, &[], (&nodes, namespace.unwrap_or("default")), TABLE, began).await
+    });
+    finish(config, &reader, found, &[], (&nodes, namespace.unwrap_or("default"), granted.ok()), TABLE, began).await
 }
 
 /// Reads what a check needs: all objects, of `namespace` alone only where those of all may not be read, and the nodes.
@@ -135,22 +136,22 @@ pub async fn collect_check(config: &CollectConfig, namespace: Option<&str>) -> R
     let reader = Reader::new(client.clone(), config.limits.request);
     let objects = async {
         tokio::join!(
-            rights::missing(&client, config.via, config.pod.namespace(), config.limits.request),
+            rights::granted(&client, config.via, config.pod.namespace(), config.limits.request),
             api::everything(&reader, config, None),
         )
     };
-    let (denied, found) = debug_pod::in_time(&config.limits, objects).await.ok_or(Error::TooLate)?;
+    let (granted, found) = debug_pod::in_time(&config.limits, objects).await.ok_or(Error::TooLate)?;
     let mut found = found?;
     if found.objects.services.is_none() && namespace.is_some() {
         let narrow = api::everything(&reader, config, namespace);
         found = debug_pod::in_time(&config.limits, narrow).await.ok_or(Error::TooLate)??;
     }
     let mut nodes = nodes_of(config, &mut found)?;
-    if let Some(gap) = denied {
+    let granted = granted.map_err(|gap| {
         found.gaps.push(gap);
         nodes.clear();
-    }
-    finish(config, &reader, found, &[], (&nodes, namespace.unwrap_or("default")), &always(), began).await
+    });
+    finish(config, &reader, found, &[], (&nodes, namespace.unwrap_or("default"), granted.ok()), &always(), began).await
 }
 
 /// Reads these nodes and the objects a second time, as [`settle`] does for a question.
@@ -262,21 +263,21 @@ async fn finish(
     reader: &Reader,
     mut found: Found,
     services: &[Name],
-    (nodes, namespace): (&[String], &str),
+    (nodes, namespace, granted): (&[String], &str, Option<Granted>),
     rows: &[Row],
     began: String,
 ) -> Result<Snapshot> {
     let mut snapshot = Snapshot { from: Some(began), kubernetes: found.kubernetes.take(), ..Snapshot::default() };
-    if !nodes.is_empty() {
+    if let (false, Some(granted)) = (nodes.is_empty(), granted) {
         companions::read(reader, &mut found.objects, namespace, nodes).await;
         config.say.line(format!("reading {}: {}", nodes.join(", "), found.chosen.why));
-        let (mut reads, mut left) = read_nodes(config, reader.client(), &found.objects, nodes, rows).await?;
+        let (mut reads, mut left) = read_nodes(config, reader.client(), granted, &found.objects, (nodes, rows)).await?;
         if reads.iter().any(|(_, read)| read.dumps.is_some()) && !services.is_empty() {
             let mut after = api::again(reader, services).await?;
             if !found.objects.stood_still(&after) && reader.may_ask(REREAD) {
                 config.say.line("the Service changed while it was read: reading once more");
                 api::refresh(reader, &mut found, after).await?;
-                (reads, left) = read_nodes(config, reader.client(), &found.objects, nodes, rows).await?;
+                (reads, left) = read_nodes(config, reader.client(), granted, &found.objects, (nodes, rows)).await?;
                 after = api::again(reader, services).await?;
             }
             snapshot.objects_after = Some(after);
@@ -310,11 +311,11 @@ type Reads = (Vec<(String, NodeRead)>, Vec<Gap>);
 async fn read_nodes(
     config: &CollectConfig,
     client: &Client,
+    granted: Granted,
     objects: &Objects,
-    nodes: &[String],
-    rows: &[Row],
+    (nodes, rows): (&[String], &[Row]),
 ) -> Result<Reads> {
-    debug_pod::guarded(client, config, async |ledger| {
+    debug_pod::guarded(client, config, granted, async |ledger| {
         if config.via == Via::DebugPod {
             sweep::expired(client, &config.limits, config.pod.namespace(), &config.say).await;
         }

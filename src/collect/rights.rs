@@ -24,13 +24,40 @@ const POD: &[Right] = &[
 ];
 const EXEC: &[Right] = &[("create", "", "pods", "exec")];
 
-/// The gap of the rights that are missing in `namespace`; nothing where all are there or cannot be asked for.
+/// What may be done in the pods' namespace; only [`granted`] gives one. Without it no pod can be made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Granted {
+    namespace: Allowed,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Allowed {
+    /// Nothing: this way of reading needs no right.
+    Nothing,
+    /// To run something in a pod that is there.
+    Exec,
+    /// To make a pod, use it, and remove it.
+    Pods,
+}
+
+impl Granted {
+    /// Whether pods may be made.
+    pub(super) fn pods(self) -> bool {
+        self.namespace == Allowed::Pods
+    }
+}
+
+/// The rights that `via` takes in `namespace`. Those that cannot be asked for count as had: what is refused later is told
+/// then.
+///
+/// # Errors
+/// The gap of those that are missing.
 #[allow(clippy::disallowed_methods, reason = "a review is a question: nothing is kept in the cluster")]
-pub async fn missing(client: &Client, via: Via, namespace: &str, limit: Duration) -> Option<Gap> {
-    let rights = match via {
-        Via::DebugPod => POD,
-        Via::KubeProxy => EXEC,
-        Via::Local | Via::ApiOnly => return None,
+pub async fn granted(client: &Client, via: Via, namespace: &str, limit: Duration) -> Result<Granted, Gap> {
+    let (rights, allowed) = match via {
+        Via::DebugPod => (POD, Allowed::Pods),
+        Via::KubeProxy => (EXEC, Allowed::Exec),
+        Via::Local | Via::ApiOnly => return Ok(Granted { namespace: Allowed::Nothing }),
     };
     let reviews: Api<SelfSubjectAccessReview> = Api::all(client.clone());
     let answers = join_all(rights.iter().map(async |right| {
@@ -44,13 +71,14 @@ pub async fn missing(client: &Client, via: Via, namespace: &str, limit: Duration
         .filter(|(_, answer)| matches!(answer, Ok(Ok(review)) if review.status.as_ref().is_some_and(|status| !status.allowed)))
         .map(|(right, _)| *right)
         .collect();
-    let (verb, ..) = denied.first()?;
+    let Some(first) = denied.first() else { return Ok(Granted { namespace: allowed }) };
+    let (verb, ..) = first;
     let resources: Vec<String> = denied.iter().map(|right| format!("{} {}", right.0, name(*right))).collect();
-    let resource = name(*denied.first()?);
+    let resource = name(*first);
     let mut gap = Act { verb, resource: &resource, namespace }
         .denied(None, "the rules of every node: only what the API tells is checked");
     gap.summary = format!("you may not {} in {namespace}", resources.join(", "));
-    Some(gap)
+    Err(gap)
 }
 
 /// `jobs.batch`, `pods/exec`.

@@ -167,10 +167,13 @@ fn probed(suites: &BTreeSet<SuiteKind>, pod: &crate::cli::PodArgs) -> Result<()>
             "kubectl svc-trace check --probe --suite dataplane",
         ));
     }
-    if pod.via == ViaArg::Api {
-        return Err(Error::usage_help("`--probe` connects from a pod on each node", "leave --via out"));
+    match pod.via {
+        ViaArg::Pod => Ok(()),
+        ViaArg::KubeProxy | ViaArg::Api => Err(Error::usage_help(
+            "`--probe` connects from a pod of its own on each node, and this `--via` makes none",
+            "leave `--via` or `--probe` out",
+        )),
     }
-    Ok(())
 }
 
 /// The suites, and whether Services are a sample.

@@ -169,3 +169,15 @@ fn reports() {
     refused("web --report json", "`--report json` is not FORMAT=FILE");
     refused("web --report toml=x", "`toml` is no format of a report: human, wide, json, yaml, junit, github, markdown");
 }
+
+#[test]
+fn what_asks_and_connects_needs_a_pod_of_its_own() {
+    refused("dns --via kube-proxy", "DNS is asked from a pod of its own, and `--via kube-proxy` makes none");
+    for via in ["kube-proxy", "api"] {
+        refused(
+            &format!("check --probe --via {via}"),
+            "`--probe` connects from a pod of its own on each node, and this `--via` makes none",
+        );
+    }
+    assert!(matches!(config("dns --via api").action, Action::Dns { .. }));
+}

@@ -16,6 +16,7 @@ use super::config::{CollectConfig, FALLBACK_IMAGE, Via, WhichNodes};
 use super::debug_pod::{self, Ledger};
 use super::live::now;
 use super::requests::Reader;
+use super::rights::Granted;
 use super::snapshot::{Objects, Snapshot};
 use super::{agent_binary, allow, allow_dns, companions, image, node, rights, sweep};
 use crate::agent::{Order, Said, Work};
@@ -40,19 +41,20 @@ pub async fn ask(config: &CollectConfig, query: &DnsQuery) -> Result<Snapshot> {
     let reader = Reader::new(client.clone(), config.limits.request);
     let objects = async {
         tokio::join!(
-            rights::missing(&client, config.via, config.pod.namespace(), config.limits.request),
+            rights::granted(&client, config.via, config.pod.namespace(), config.limits.request),
             read(&reader, config, query),
         )
     };
-    let (denied, found) = debug_pod::in_time(&config.limits, objects).await.ok_or(Error::TooLate)?;
+    let (granted, found) = debug_pod::in_time(&config.limits, objects).await.ok_or(Error::TooLate)?;
     let (mut found, grounds) = found?;
     let mut snapshot = Snapshot { from: Some(began), kubernetes: found.kubernetes.take(), ..Snapshot::default() };
-    let (probes, gaps) = match denied {
-        Some(mut gap) => {
+    let (probes, gaps) = match granted {
+        Err(mut gap) => {
             gap.lost = Some("what DNS servers answer: only what the API tells is checked".into());
             (Vec::new(), vec![gap])
         }
-        None => ask_from(config, &client, query, &found.objects, &grounds).await?,
+        Ok(_) if config.via == Via::KubeProxy => (Vec::new(), vec![not_by_kube_proxy()]),
+        Ok(granted) => ask_from(config, (&client, granted), query, &found.objects, &grounds).await?,
     };
     snapshot.probes = probes;
     found.gaps.extend(gaps);
@@ -90,9 +92,9 @@ async fn read(reader: &Reader, config: &CollectConfig, query: &DnsQuery) -> Resu
     }
     let mut found = api::everything(reader, &config, None).await?;
     let grounds = match config.via {
-        Via::ApiOnly => Vec::new(),
+        Via::ApiOnly | Via::KubeProxy => Vec::new(),
         Via::Local => vec![Ground::here(&found.objects)],
-        Via::DebugPod | Via::KubeProxy => ground::grounds(&mut found, query)?,
+        Via::DebugPod => ground::grounds(&mut found, query)?,
     };
     let nodes: Vec<String> = grounds.iter().map(|ground| ground.node.clone()).collect();
     companions::read(reader, &mut found.objects, config.pod.namespace(), &nodes).await;
@@ -107,7 +109,7 @@ fn job(config: &CollectConfig, objects: &Objects, ground: &Ground) -> super::man
 /// Asks from every ground; what was made is removed whatever happens.
 async fn ask_from(
     config: &CollectConfig,
-    client: &Client,
+    (client, granted): (&Client, Granted),
     query: &DnsQuery,
     objects: &Objects,
     grounds: &[Ground],
@@ -122,7 +124,7 @@ async fn ask_from(
         gap.help = Some("kubectl get services,pods -A -l k8s-app=kube-dns".into());
         return Ok((Vec::new(), vec![gap]));
     }
-    let (answers, left) = debug_pod::guarded(client, config, async |ledger| {
+    let (answers, left) = debug_pod::guarded(client, config, granted, async |ledger| {
         sweep::expired(client, &config.limits, config.pod.namespace(), &config.say).await;
         futures::stream::iter(grounds.iter().zip(&orders))
             .map(|(ground, order)| async move {
@@ -147,6 +149,15 @@ async fn ask_from(
         }
     }
     Ok((places, gaps))
+}
+
+/// In kube-proxy's pod is no tool that asks, and none is put there.
+fn not_by_kube_proxy() -> Gap {
+    let mut gap =
+        Gap::new(Code::NodeNotCollected, None, "no DNS server was asked: `--via kube-proxy` makes no pod to ask from");
+    gap.lost = Some("what DNS servers answer: only what the API tells is checked".into());
+    gap.help = Some("leave --via out; or say `check --suite objects,dataplane`, which asks none".into());
+    gap
 }
 
 /// There was no time left.
