@@ -58,7 +58,7 @@ pub enum Error {
         /// What to do next.
         help: Option<String>,
     },
-    /// A signal came while nodes were read; what was made was removed.
+    /// A signal came while a cluster was read; what was made was removed.
     #[error("interrupted")]
     Interrupted,
     /// The time of `--timeout` has passed; what was made was removed.

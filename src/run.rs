@@ -143,9 +143,9 @@ fn told(mut collect: CollectConfig) -> CollectConfig {
     collect
 }
 
-/// Waits for what is asked of a cluster.
+/// Waits for what is asked of a cluster, or for a signal.
 fn wait<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
-    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(work)
+    collect::interrupt::block_on(work)
 }
 
 fn trace(asked: &Asked, input: Input, sampling: Sampling, output: &Output) -> Result<Answer> {

@@ -15,6 +15,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::config::{CollectConfig, KubeOptions, Limits, Say};
 use super::exec::Place;
+use super::interrupt::{Hold, interrupted};
 use super::last_resort;
 use super::manifest::{CONTAINER, Plan};
 use super::refusal::{self, Act, shorten};
@@ -66,9 +67,11 @@ pub async fn guarded<T>(
         made: Mutex::default(),
         left: Mutex::default(),
     };
+    let _hold = Hold::new();
     let outcome = tokio::select! {
-        value = body(&ledger) => Ok(value),
+        biased;
         () = interrupted() => Err(Error::Interrupted),
+        value = body(&ledger) => Ok(value),
         () = too_late(limits) => Err(Error::TooLate),
     };
     if let Err(why) = &outcome {
@@ -109,30 +112,6 @@ pub(super) fn in_time<T>(limits: &Limits, work: impl Future<Output = T>) -> impl
             Some(until) => tokio::time::timeout_at(until, work).await.ok(),
             None => Some(work.await),
         }
-    }
-}
-
-/// Returns when a signal asks this program to end.
-async fn interrupted() {
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        let one = async |kind| match signal(kind) {
-            Ok(mut stream) => match stream.recv().await {
-                Some(()) => (),
-                None => std::future::pending().await,
-            },
-            Err(_) => std::future::pending().await,
-        };
-        tokio::select! {
-            () = one(SignalKind::interrupt()) => {},
-            () = one(SignalKind::terminate()) => {},
-            () = one(SignalKind::hangup()) => {},
-        }
-    }
-    #[cfg(not(unix))]
-    if tokio::signal::ctrl_c().await.is_err() {
-        std::future::pending::<()>().await;
     }
 }
 

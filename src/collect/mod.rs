@@ -24,6 +24,7 @@ mod fit;
 mod from;
 pub mod image;
 mod ingress;
+pub mod interrupt;
 pub mod last_resort;
 mod lists;
 pub mod live;

@@ -116,7 +116,7 @@ async fn ask_from(
 ) -> Result<(Vec<Place>, Vec<Gap>)> {
     let orders: Vec<Order> = grounds.iter().map(|ground| plan::order(objects, query, config, ground)).collect();
     if config.via == Via::Local {
-        return Ok(here(orders));
+        return Ok(here(orders).await);
     }
     let Some(any) = orders.first() else { return Ok((Vec::new(), Vec::new())) };
     if any.servers.is_empty() {
@@ -176,13 +176,13 @@ fn not_asked(gap: Gap, ground: &Ground) -> Gap {
 }
 
 /// This very machine asks.
-fn here(orders: Vec<Order>) -> (Vec<Place>, Vec<Gap>) {
+async fn here(orders: Vec<Order>) -> (Vec<Place>, Vec<Gap>) {
     let mut places = Vec::new();
     let mut gaps = Vec::new();
     for order in orders {
         let node = order.place.node.clone();
         // the agent has a runtime of its own
-        let said = std::thread::spawn(move || crate::agent::carry_out(order)).join();
+        let said = tokio::task::spawn_blocking(move || crate::agent::carry_out(order)).await;
         match said {
             Ok(Ok(Said::Place(place))) => places.push(place),
             Ok(Ok(Said::Failed(why))) => gaps.push(Gap::new(Code::ToolMissingOrCrashed, Some(&node), why)),
