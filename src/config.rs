@@ -237,6 +237,13 @@ fn dns(args: DnsArgs, kube: KubeArgs, around: &Surroundings) -> Result<Action> {
         let help = "say `--from pod/NAME`, `--from deploy/NAME` or `--from node/NAME`";
         return Err(Error::usage_help("questions are asked from inside the cluster alone", help));
     }
+    let enters = matches!(asked.from, Some(Client::Pod { .. } | Client::Deployment { .. }));
+    if enters && pod.profile == ProfileArg::Netadmin && pod.via == ViaArg::Pod && input.bundle.is_none() && !local {
+        return Err(Error::usage_help(
+            "only a privileged pod can enter another pod's network namespace, and `--profile netadmin` forbids one",
+            "leave `--from` out: an unprivileged pod asks; or leave `--profile` out",
+        ));
+    }
     if pod.via == ViaArg::KubeProxy {
         return Err(Error::usage_help(
             "DNS is asked from a pod of its own, and `--via kube-proxy` makes none",

@@ -552,10 +552,15 @@ async fn a_client_that_is_not_there_is_an_error() {
 
 /// What the program itself answers to `check` with these words: its exit code, standard output and error.
 async fn checked(server: &ApiServer, words: &'static [&'static str]) -> (Option<i32>, String, String) {
+    answered(server, [&["check"], words].concat()).await
+}
+
+/// What the program itself answers to these words: its exit code, standard output and error.
+async fn answered(server: &ApiServer, words: Vec<&'static str>) -> (Option<i32>, String, String) {
     let kubeconfig = server.kubeconfig.path().to_owned();
     let program = move || {
         let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_kubectl-svc_trace"));
-        command.arg("check").args(words).arg("--kubeconfig").arg(kubeconfig).output().unwrap()
+        command.args(words).arg("--kubeconfig").arg(kubeconfig).output().unwrap()
     };
     let output = tokio::task::spawn_blocking(program).await.unwrap();
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
@@ -586,4 +591,48 @@ async fn a_check_whose_time_is_over_says_what_it_knows() {
         lines.filter(|request| format!("{} {}", request.method, request.path).starts_with(word)).count()
     };
     assert_eq!((count(made), count(made)), (2, count(removed)));
+}
+
+/// A cluster with a DNS Service, and pods shop/web-1 of Deployment shop/web and shop/web-front-1 of shop/web-front.
+async fn with_dns() -> ApiServer {
+    let of = |name: &str, app: &str, node: &str, ip: &str| {
+        let mut pod = pod("shop", name, node, "True");
+        pod["metadata"]["labels"] = json!({"app": app});
+        pod["status"]["podIP"] = json!(ip);
+        pod["status"]["containerStatuses"][0]["containerID"] = json!("containerd://0123456789abcdef");
+        pod
+    };
+    let pods = [of("web-front-1", "front", "n1", "10.244.1.8"), of("web-x-1", "web", "n0", "10.244.1.5")];
+    let mut dns = service("kube-system", "kube-dns", 10);
+    dns["metadata"]["labels"] = json!({"k8s-app": "kube-dns"});
+    dns["spec"]["ports"] = json!([{"name": "dns", "port": 53, "protocol": "UDP"}]);
+    let cluster = Cluster { nodes: 2, pods: vec![pods[1].clone()], ..Cluster::default() };
+    let deployment = |name: &str, app: &str| json!({"metadata": {"namespace": "shop", "name": name}, "spec": {"selector": {"matchLabels": {"app": app}}, "template": {}}});
+    ApiServer::start(move |request| match (request.method.as_str(), request.path.as_str()) {
+        ("GET", "/api/v1/services") => Some(list(std::slice::from_ref(&dns))),
+        ("GET", "/api/v1/pods") => Some(list(&pods)),
+        ("GET", "/apis/apps/v1/namespaces/shop/deployments/web") => Some(Reply::Json(200, deployment("web", "web"))),
+        ("GET", "/apis/apps/v1/namespaces/shop/deployments") => {
+            Some(list(&[deployment("web", "web"), deployment("web-front", "front")]))
+        }
+        _ => cluster.answer(request),
+    })
+    .await
+}
+
+#[tokio::test]
+async fn no_privileged_pod_is_made_for_what_it_cannot_do() {
+    for binary in ["none", "/nonexistent/agent"] {
+        let server = with_dns().await;
+        let (exit, said, told) =
+            answered(&server, vec!["dns", "--from", "pod/web-x-1", "--agent-binary", binary]).await;
+        assert_eq!(exit, Some(1), "{said}{told}");
+        assert!(said.contains("tool-missing-or-crashed"), "{said}{told}");
+        assert_eq!((server.count("POST", "/jobs"), server.count("POST", "/pods")), (0, 0), "{told}");
+    }
+    // the same with a program that is there takes the pod
+    let server = with_dns().await;
+    let own = env!("CARGO_BIN_EXE_kubectl-svc_trace");
+    let (_, said, told) = answered(&server, vec!["dns", "--from", "pod/web-x-1", "--agent-binary", own]).await;
+    assert!(server.count("POST", "/jobs") > 0, "{said}{told}");
 }

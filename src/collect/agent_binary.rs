@@ -29,7 +29,14 @@ pub(super) fn find(given: Option<&Path>, objects: &Objects, node: &str) -> Resul
             let said = format!("--agent-binary {NONE}: no program of ours is sent to node {node}");
             return Err(Gap::new(Code::ToolMissingOrCrashed, Some(node), said));
         }
-        Some(path) => return Ok(path.to_owned()),
+        Some(path) => {
+            return std::fs::File::open(path).map(|_| path.to_owned()).map_err(|error| {
+                let said = format!("cannot read `{}`, to be sent to node {node}: {error}", path.display());
+                let mut gap = Gap::new(Code::ToolMissingOrCrashed, Some(node), said);
+                gap.help = Some("give --agent-binary a static Linux binary of this program".into());
+                gap
+            });
+        }
         None => {}
     }
     let path = std::env::current_exe().ok();

@@ -181,3 +181,18 @@ fn what_asks_and_connects_needs_a_pod_of_its_own() {
     }
     assert!(matches!(config("dns --via api").action, Action::Dns { .. }));
 }
+
+#[test]
+fn less_privilege_is_not_given_up_for_a_client() {
+    let wanted =
+        "only a privileged pod can enter another pod's network namespace, and `--profile netadmin` forbids one";
+    refused("dns --from pod/web-1 --profile netadmin", wanted);
+    refused("dns web --from deploy/web --profile netadmin", wanted);
+    for typed in [
+        "dns --from node/a --profile netadmin",
+        "dns --profile netadmin",
+        "dns --from pod/web-1 --profile netadmin --via api",
+    ] {
+        assert!(matches!(config(typed).action, Action::Dns { .. }), "{typed}");
+    }
+}

@@ -22,7 +22,7 @@ impl AgentPod<'_> {
     /// Asks by what the image has; `why` is why the agent does not, and the gap if nothing else can.
     pub(super) async fn by_tool(self, order: &Order, why: Gap) -> Result<(Place, Gap), Gap> {
         if order.container.is_some() {
-            // a tool stands in the namespace of its own pod
+            // a tool stands in the namespace of its own pod, and the agent that was to enter another's has failed
             return Err(why);
         }
         let look = exec(self.client, self.container, &["/bin/sh", "-c", LOOK], b"", self.patience()).await;

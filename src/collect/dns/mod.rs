@@ -15,6 +15,7 @@ use super::client::connect;
 use super::config::{CollectConfig, FALLBACK_IMAGE, Via, WhichNodes};
 use super::debug_pod::{self, Ledger};
 use super::live::now;
+use super::manifest::Privilege;
 use super::requests::Reader;
 use super::rights::Granted;
 use super::snapshot::{Objects, Snapshot};
@@ -203,6 +204,11 @@ async fn in_pod(
     (ground, order): (&Ground, &Order),
 ) -> Result<(Place, Option<Gap>), Gap> {
     let agent = agent_binary::find(config.agent.as_deref(), objects, &ground.node);
+    if let (Err(gap), Privilege::Entering) = (&agent, ground.privilege) {
+        // a tool asks from the network namespace of its own pod: a privileged pod would be made for nothing
+        let help = "leave --from out, or give --agent-binary a static Linux binary of this program";
+        return Err(Gap { help: gap.help.clone().or_else(|| Some(help.into())), ..gap.clone() });
+    }
     let mut config = config.clone();
     if agent.is_err() && config.pod.image.is_none() {
         // kube-proxy's image has no tool that asks
