@@ -611,6 +611,7 @@ async fn with_dns() -> ApiServer {
     ApiServer::start(move |request| match (request.method.as_str(), request.path.as_str()) {
         ("GET", "/api/v1/services") => Some(list(std::slice::from_ref(&dns))),
         ("GET", "/api/v1/pods") => Some(list(&pods)),
+        ("GET", "/api/v1/namespaces/shop/pods/web-x-1") => Some(Reply::Json(200, pods[1].clone())),
         ("GET", "/apis/apps/v1/namespaces/shop/deployments/web") => Some(Reply::Json(200, deployment("web", "web"))),
         ("GET", "/apis/apps/v1/namespaces/shop/deployments") => {
             Some(list(&[deployment("web", "web"), deployment("web-front", "front")]))
@@ -635,4 +636,28 @@ async fn no_privileged_pod_is_made_for_what_it_cannot_do() {
     let own = env!("CARGO_BIN_EXE_kubectl-svc_trace");
     let (_, said, told) = answered(&server, vec!["dns", "--from", "pod/web-x-1", "--agent-binary", own]).await;
     assert!(server.count("POST", "/jobs") > 0, "{said}{told}");
+}
+
+#[tokio::test]
+async fn a_deployment_is_asked_from_a_pod_of_its_own() {
+    // shop/web-front-1 is listed first, and its name begins as a pod of shop/web may
+    let server = with_dns().await;
+    let (_, said, told) = answered(&server, vec!["dns", "--from", "deploy/web", "--agent-binary", "none"]).await;
+    assert!(said.contains("what DNS servers answer to pod shop/web-x-1 on node n0"), "{said}{told}");
+    for (from, kind) in
+        [("deploy/web-fornt", "deployment"), ("deploy/gone-from-here", "deployment"), ("pod/gone", "pod")]
+    {
+        let (exit, said, told) = answered(&server, vec!["dns", "--from", from]).await;
+        let name = from.split_once('/').unwrap().1;
+        assert!(exit == Some(2) && said.is_empty(), "{said}{told}");
+        assert!(told.contains(&format!("error: no {kind} `{name}` in namespace `shop`")), "{told}");
+        let near = if name == "web-fornt" {
+            "did you mean `web-front`?".into()
+        } else {
+            format!("kubectl get {kind}s -n shop")
+        };
+        assert!(told.contains(&format!("help: {near}")), "{told}");
+        let (exit, _, traced) = answered(&server, vec!["web", "--from", from]).await;
+        assert!(exit == Some(2) && traced.contains(&near), "{traced}");
+    }
 }

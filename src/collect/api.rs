@@ -48,7 +48,7 @@ pub struct Found {
 /// The API server failed, or the question names a client or node that does not exist.
 pub async fn read(reader: &Reader, config: &CollectConfig, query: &Query) -> Result<Found> {
     let mut found = Found::default();
-    let client = from::read(reader, query);
+    let client = from::read(reader, query.from.as_ref(), &query.namespace);
     let (version, nodes, target, client) =
         tokio::join!(reader.version(), all_nodes(reader), target(reader, query), client);
     found.kubernetes = version;

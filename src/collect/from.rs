@@ -1,13 +1,18 @@
 //! The client that `--from` names: which pods may be meant. Reads no more than that takes.
 
+use std::fmt::Debug;
+
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use kube::api::{Api, ListParams};
+use serde::de::DeserializeOwned;
 
 use super::lookup::{is_alive, labels_text, node_name};
 use super::requests::{Miss, Reader, failed};
+use crate::cluster::nearest;
 use crate::order;
-use crate::query::{Client, Query};
+use crate::query::Client;
 use crate::{Error, Result};
 
 /// The client that `--from` names, as far as pods have to be read for it.
@@ -19,23 +24,29 @@ pub(super) struct ClientPods {
     pub(super) words: String,
 }
 
-/// Reads the client.
-pub(super) async fn read(reader: &Reader, query: &Query) -> Result<Option<ClientPods>> {
-    let within = |namespace: &Option<String>| namespace.as_ref().unwrap_or(&query.namespace).clone();
-    match &query.from {
+/// Reads the client; a name without a namespace is of `home`.
+pub(super) async fn read(reader: &Reader, from: Option<&Client>, home: &str) -> Result<Option<ClientPods>> {
+    let within = |namespace: &Option<String>| namespace.as_deref().unwrap_or(home).to_owned();
+    match from {
         Some(Client::Pod { namespace, name }) => {
             let namespace = within(namespace);
             let api: Api<Pod> = Api::namespaced(reader.client().clone(), &namespace);
-            let pod = named(reader.get(&api, name).await, "pod", &namespace, name)?;
+            let pod = match reader.get(&api, name).await {
+                Err(Miss::NotFound) => return Err(not_there(&api, reader, ("pod", &namespace, name)).await),
+                other => other.map_err(|miss| missed(&miss, "get pods", &namespace))?,
+            };
             Ok(Some(ClientPods { pods: vec![pod], words: format!("the node of pod {namespace}/{name}") }))
         }
         Some(Client::Deployment { namespace, name }) => {
             let namespace = within(namespace);
             let api: Api<Deployment> = Api::namespaced(reader.client().clone(), &namespace);
-            let deployment = named(reader.get(&api, name).await, "deployment", &namespace, name)?;
-            let labels = deployment.spec.selector.match_labels.unwrap_or_default();
+            let deployment = match reader.get(&api, name).await {
+                Err(Miss::NotFound) => return Err(not_there(&api, reader, ("deployment", &namespace, name)).await),
+                other => other.map_err(|miss| missed(&miss, "get deployments", &namespace))?,
+            };
             let pods: Api<Pod> = Api::namespaced(reader.client().clone(), &namespace);
-            let mut pods = match reader.list(&pods, &ListParams::default().labels(&labels_text(&labels))).await {
+            let labels = selected(&deployment.spec.selector);
+            let mut pods = match reader.list(&pods, &ListParams::default().labels(&labels)).await {
                 Ok(pods) => pods,
                 Err(miss) => return Err(missed(&miss, "list pods", &namespace)),
             };
@@ -62,14 +73,32 @@ pub(super) async fn read(reader: &Reader, query: &Query) -> Result<Option<Client
     }
 }
 
-fn named<T>(answer: Result<T, Miss>, kind: &str, namespace: &str, name: &str) -> Result<T> {
-    answer.map_err(|miss| match miss {
-        Miss::NotFound => Error::usage_help(
-            format!("no {kind} `{name}` in namespace `{namespace}`"),
-            format!("kubectl get {kind}s -n {namespace}"),
-        ),
-        other => missed(&other, &format!("get {kind}s"), namespace),
-    })
+/// There is none of that name: those that come near are told.
+async fn not_there<K>(api: &Api<K>, reader: &Reader, (kind, namespace, name): (&str, &str, &str)) -> Error
+where
+    K: kube::Resource + Clone + DeserializeOwned + Debug,
+{
+    let all = reader.list(api, &ListParams::default()).await.unwrap_or_default();
+    let near = nearest::closest(name, all.iter().filter_map(|one| one.meta().name.as_deref()));
+    Error::usage_help(
+        format!("no {kind} `{name}` in namespace `{namespace}`"),
+        near.map_or_else(|| format!("kubectl get {kind}s -n {namespace}"), |near| format!("did you mean `{near}`?")),
+    )
+}
+
+/// A selector as the API takes it in a request.
+fn selected(selector: &LabelSelector) -> String {
+    let labels = selector.match_labels.iter().filter(|labels| !labels.is_empty()).map(labels_text);
+    let expressions = selector.match_expressions.iter().flatten().map(|one| {
+        let (key, values) = (&one.key, one.values.clone().unwrap_or_default().join(","));
+        match one.operator.as_str() {
+            "In" => format!("{key} in ({values})"),
+            "NotIn" => format!("{key} notin ({values})"),
+            "DoesNotExist" => format!("!{key}"),
+            _ => key.clone(),
+        }
+    });
+    labels.chain(expressions).collect::<Vec<_>>().join(",")
 }
 
 fn missed(miss: &Miss, what: &str, namespace: &str) -> Error {
@@ -79,5 +108,29 @@ fn missed(miss: &Miss, what: &str, namespace: &str) -> Error {
             format!("--from needs the right to {what} in `{namespace}`"),
             format!("kubectl auth can-i {what} -n {namespace}"),
         ),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    #[track_caller]
+    fn case(selector: Value, expected: &str) {
+        assert_eq!(selected(&serde_json::from_value(selector).unwrap()), expected);
+    }
+
+    #[test]
+    fn selectors_of_requests() {
+        case(json!({"matchLabels": {"app": "web", "tier": "front"}}), "app=web,tier=front");
+        let expressions = json!([
+            {"key": "app", "operator": "In", "values": ["web", "shop"]}, {"key": "track", "operator": "NotIn", "values": ["canary"]},
+            {"key": "tier", "operator": "Exists"}, {"key": "old", "operator": "DoesNotExist"},
+        ]);
+        case(json!({"matchExpressions": expressions}), "app in (web,shop),track notin (canary),tier,!old");
+        case(json!({"matchLabels": {"a": "b"}, "matchExpressions": [{"key": "c", "operator": "Exists"}]}), "a=b,c");
     }
 }

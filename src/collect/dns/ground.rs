@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use k8s_openapi::api::core::v1::Pod;
 
 use crate::collect::api::Found;
+use crate::collect::from::ClientPods;
 use crate::collect::local;
 use crate::collect::lookup::{is_alive, node_name};
 use crate::collect::manifest::Privilege;
@@ -54,8 +55,7 @@ impl Ground {
 }
 
 /// The places that the question means; the choice of nodes is made already where no client is named.
-pub(super) fn grounds(found: &mut Found, query: &DnsQuery) -> Result<Vec<Ground>> {
-    let named = |namespace: &Option<String>| namespace.as_ref().unwrap_or(&query.namespace).clone();
+pub(super) fn grounds(found: &mut Found, query: &DnsQuery, client: Option<ClientPods>) -> Result<Vec<Ground>> {
     match &query.from {
         Some(Client::Node(node)) => {
             if found
@@ -74,29 +74,17 @@ pub(super) fn grounds(found: &mut Found, query: &DnsQuery) -> Result<Vec<Ground>
                 container: None,
             }])
         }
-        Some(Client::Pod { namespace, name }) => {
-            let namespace = named(namespace);
-            let pod = find(&found.objects, &namespace, |own| own == name).ok_or_else(|| {
+        Some(Client::Pod { name, .. } | Client::Deployment { name, .. }) => {
+            let client = client.unwrap_or_default();
+            let running = client.pods.iter().find(|pod| is_alive(pod) && node_name(pod).is_some());
+            let pod = running.ok_or_else(|| {
                 Error::usage_help(
-                    format!("no running pod `{name}` in namespace `{namespace}`"),
-                    format!("kubectl get pods -n {namespace}"),
+                    format!("no pod of `{name}` runs"),
+                    format!("kubectl get pods -o wide -n {}", namespace_of(query)),
                 )
             })?;
             let ground = entered(pod)?;
-            found.chosen.why = format!("the node of pod {namespace}/{name}");
-            Ok(vec![ground])
-        }
-        Some(Client::Deployment { namespace, name }) => {
-            let namespace = named(namespace);
-            let prefix = format!("{name}-");
-            let pod = find(&found.objects, &namespace, |own| own.starts_with(&prefix)).ok_or_else(|| {
-                Error::usage_help(
-                    format!("deployment `{namespace}/{name}` has no running pod"),
-                    format!("kubectl get deployment {name} -n {namespace}"),
-                )
-            })?;
-            let ground = entered(pod)?;
-            found.chosen.why = format!("the node of a pod of deployment {namespace}/{name}");
+            found.chosen.why = client.words;
             Ok(vec![ground])
         }
         Some(Client::Address(_) | Client::External) | None => Ok(found
@@ -113,13 +101,13 @@ pub(super) fn grounds(found: &mut Found, query: &DnsQuery) -> Result<Vec<Ground>
     }
 }
 
-fn find<'o>(objects: &'o Objects, namespace: &str, is_named: impl Fn(&str) -> bool) -> Option<&'o Pod> {
-    objects.pods().iter().find(|pod| {
-        pod.metadata.namespace.as_deref() == Some(namespace)
-            && pod.metadata.name.as_deref().is_some_and(&is_named)
-            && is_alive(pod)
-            && node_name(pod).is_some()
-    })
+/// The namespace of the client.
+fn namespace_of(query: &DnsQuery) -> &str {
+    let own = match &query.from {
+        Some(Client::Pod { namespace, .. } | Client::Deployment { namespace, .. }) => namespace.as_deref(),
+        Some(Client::Node(_) | Client::Address(_) | Client::External) | None => None,
+    };
+    own.unwrap_or(&query.namespace)
 }
 
 fn of_pod(pod: &Pod) -> PlaceClient {

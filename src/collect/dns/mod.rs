@@ -19,7 +19,7 @@ use super::manifest::Privilege;
 use super::requests::Reader;
 use super::rights::Granted;
 use super::snapshot::{Objects, Snapshot};
-use super::{agent_binary, allow, allow_dns, companions, image, node, rights, sweep};
+use super::{agent_binary, allow, allow_dns, companions, from, image, node, rights, sweep};
 use crate::agent::{Order, Said, Work};
 use crate::probe::Place;
 use crate::query::DnsQuery;
@@ -95,7 +95,10 @@ async fn read(reader: &Reader, config: &CollectConfig, query: &DnsQuery) -> Resu
     let grounds = match config.via {
         Via::ApiOnly | Via::KubeProxy => Vec::new(),
         Via::Local => vec![Ground::here(&found.objects)],
-        Via::DebugPod => ground::grounds(&mut found, query)?,
+        Via::DebugPod => {
+            let client = from::read(reader, query.from.as_ref(), &query.namespace).await?;
+            ground::grounds(&mut found, query, client)?
+        }
     };
     let nodes: Vec<String> = grounds.iter().map(|ground| ground.node.clone()).collect();
     companions::read(reader, &mut found.objects, config.pod.namespace(), &nodes).await;
