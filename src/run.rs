@@ -118,7 +118,7 @@ pub fn run(config: Config) -> Result<Answer> {
         Action::Trace { asked, input, sampling } => trace(&asked, input, sampling, &output),
         Action::Dns { asked, input } => dns(&asked, input, &output),
         Action::Check(action) => check::check(*action, &output),
-        Action::DryRun { asked, collect } => dry_run(asked.as_ref(), &collect),
+        Action::DryRun { asked, collect } => dry_run(asked.as_ref(), &told(collect)),
         Action::Collect { asked, reach, collect, to } => make_bundle(asked.as_ref(), reach, collect, &to),
         Action::Packet { packet, input } => walk_packet(&packet, &input, &output),
         Action::PrintJob(job) => Ok(Answer::text(crate::job::manifest(&job))),
@@ -184,6 +184,7 @@ fn dns(asked: &DnsAsked, input: DnsInput, output: &Output) -> Result<Answer> {
             crate::analyze_dns(&bundle::load(&path, &Scope::everything())?, &query)?
         }
         DnsInput::DryRun(collect) => {
+            let collect = told(*collect);
             let text = wait(async {
                 let query = asked.query(&collect::namespace(&collect)?);
                 collect::dns::manifest(&collect, &query).await

@@ -557,9 +557,19 @@ async fn checked(server: &ApiServer, words: &'static [&'static str]) -> (Option<
 
 /// What the program itself answers to these words: its exit code, standard output and error.
 async fn answered(server: &ApiServer, words: Vec<&'static str>) -> (Option<i32>, String, String) {
+    answered_with(server, words, &[]).await
+}
+
+/// The same with these variables.
+async fn answered_with(
+    server: &ApiServer,
+    words: Vec<&'static str>,
+    environment: &'static [(&'static str, &'static str)],
+) -> (Option<i32>, String, String) {
     let kubeconfig = server.kubeconfig.path().to_owned();
     let program = move || {
         let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_kubectl-svc_trace"));
+        command.env_remove("SVC_TRACE_AGENT").envs(environment.iter().copied());
         command.args(words).arg("--kubeconfig").arg(kubeconfig).output().unwrap()
     };
     let output = tokio::task::spawn_blocking(program).await.unwrap();
@@ -660,4 +670,61 @@ async fn a_deployment_is_asked_from_a_pod_of_its_own() {
         let (exit, _, traced) = answered(&server, vec!["web", "--from", from]).await;
         assert!(exit == Some(2) && traced.contains(&near), "{traced}");
     }
+}
+
+/// The Jobs of a dry run, and those that stand there as comments: whether each is privileged.
+fn shown(text: &str) -> (Vec<bool>, Vec<bool>) {
+    let (comments, documents): (Vec<&str>, Vec<&str>) = text.lines().partition(|line| line.starts_with('#'));
+    let privileged = |lines: &[&str]| -> Vec<bool> {
+        let text = lines.iter().map(|line| line.trim_start_matches("# ")).collect::<Vec<_>>().join("\n");
+        let jobs = text.split("apiVersion: batch/v1").skip(1);
+        jobs.map(|job| job.contains("privileged: true")).collect()
+    };
+    (privileged(&documents), privileged(&comments))
+}
+
+#[tokio::test]
+async fn a_dry_run_shows_what_would_be_made_and_no_more() {
+    type Case = (&'static [&'static str], &'static [bool], &'static [bool]);
+    let cases: [Case; 8] = [
+        (&["web"], &[false], &[true]),
+        (&["web", "--profile", "netadmin"], &[false], &[]),
+        (&["web", "--profile", "sysadmin"], &[true], &[]),
+        (&["collect"], &[false], &[true]),
+        // asks; then the rules of the node, and those once more
+        (&["dns"], &[false], &[false, true]),
+        (&["dns", "--from", "pod/web-x-1"], &[true], &[false, true]),
+        (&["dns", "--profile", "netadmin"], &[false], &[false]),
+        // no port, so no node
+        (&["web:81"], &[], &[]),
+    ];
+    for (words, made, may_follow) in cases {
+        let server = with_dns().await;
+        let own: &[_] = &[("SVC_TRACE_AGENT", env!("CARGO_BIN_EXE_kubectl-svc_trace"))];
+        let words: Vec<&str> = words.iter().copied().chain(["--dry-run"]).collect();
+        let (exit, said, told) = answered_with(&server, words.clone(), own).await;
+        assert_eq!(exit, Some(0), "{words:?} {said}{told}");
+        assert_eq!(shown(&said), (made.to_vec(), may_follow.to_vec()), "{words:?} {said}{told}");
+        assert_eq!(told.contains("nothing would be made"), made.is_empty(), "{words:?} {told}");
+        assert_eq!((server.count("POST", "/jobs"), server.count("POST", "/pods")), (0, 0), "{words:?}");
+    }
+    let none: [&'static [&'static str]; 6] = [
+        &["web", "--via", "api"],
+        &["web", "--via", "kube-proxy"],
+        &["web", "--local"],
+        &["collect", "--via", "api"],
+        &["dns", "--via", "api"],
+        &["dns", "--local"],
+    ];
+    for words in none {
+        let server = with_dns().await;
+        let (exit, said, told) = answered(&server, [words, &["--dry-run"]].concat()).await;
+        assert_eq!((exit, said.as_str()), (Some(0), ""), "{words:?} {told}");
+        assert!(told.starts_with("nothing would be made: "), "{words:?} {told}");
+    }
+    // a pod that would be of no use
+    let server = with_dns().await;
+    let words = vec!["dns", "--from", "pod/web-x-1", "--agent-binary", "none", "--dry-run"];
+    let (_, said, told) = answered(&server, words).await;
+    assert!(told.contains("nothing would be made: --agent-binary none") && shown(&said).0.is_empty(), "{said}{told}");
 }

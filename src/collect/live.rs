@@ -10,13 +10,12 @@ use super::client::connect;
 use super::config::{CollectConfig, NodeChoice, Via, WhichNodes};
 use super::dumps::{Row, TABLE, When};
 use super::lookup::Name;
-use super::manifest::Privilege;
 use super::node::{self, NodeRead, Way};
 use super::requests::Reader;
 use super::rights::Granted;
 use super::snapshot::{Objects, Snapshot};
 pub use super::sweep::Cleaned;
-use super::{allow, allow_dns, companions, debug_pod, image, local, rights, sweep};
+use super::{allow, allow_dns, companions, debug_pod, local, rights, sweep};
 use crate::query::{Port, Query, Target};
 use crate::report::{Code, Gap};
 use crate::{Error, Result};
@@ -51,25 +50,25 @@ async fn from_cluster(config: &CollectConfig, query: &Query) -> Result<Snapshot>
     );
     let mut found = found?;
     let namespace = found.services.first().map_or_else(|| query.namespace.clone(), |(namespace, _)| namespace.clone());
-    let mut nodes = nodes_of(config, &mut found)?;
+    let mut nodes = to_read(config, &mut found, query)?;
     let granted = granted.map_err(|gap| {
         found.gaps.push(gap);
         nodes.clear();
     });
-    if found.services.iter().all(|name| !is_read(&found, name))
-        && !found.services.is_empty()
-        && found.objects.services.is_some()
-    {
-        // there is no such Service: the nearest names are all that is told
-        nodes.clear();
-    }
-    if leaves_nothing(&found) || lacks_the_port(&found, query) {
-        // no pod is made for nothing
-        nodes.clear();
-    }
     let rows = always();
     let services = found.services.clone();
     finish(config, &reader, found, &services, (&nodes, &namespace, granted.ok()), &rows, began).await
+}
+
+/// The nodes that the question has something on to be read: no pod is made for nothing.
+pub(super) fn to_read(config: &CollectConfig, found: &mut Found, query: &Query) -> Result<Vec<String>> {
+    let nodes = nodes_of(config, found)?;
+    // of a Service that is not there the nearest names are all that is told
+    let is_missing = !found.services.is_empty()
+        && found.objects.services.is_some()
+        && found.services.iter().all(|name| !is_read(found, name));
+    let nothing = is_missing || leaves_nothing(found) || lacks_the_port(found, query);
+    Ok(if nothing { Vec::new() } else { nodes })
 }
 
 /// This very node without a cluster to ask: its rules are walked and compared with nothing.
@@ -207,29 +206,6 @@ pub async fn cleanup(config: &CollectConfig) -> Result<Cleaned> {
     let config = &config.limited();
     let client = connect(&config.kube).await?;
     sweep::all(&client, &config.limits, config.pod.namespace()).await
-}
-
-/// The manifests that `collect` would make for this question, as YAML documents (`--dry-run`).
-///
-/// # Errors
-/// As of [`collect`].
-pub async fn manifest(config: &CollectConfig, query: &Query) -> Result<String> {
-    let config = &config.limited();
-    let client = connect(&config.kube).await?;
-    let reader = Reader::new(client, config.limits.request);
-    let mut found = Box::pin(api::read(&reader, config, query)).await?;
-    companions::read(&reader, &mut found.objects, &query.namespace, &found.chosen.nodes).await;
-    let privilege = Privilege::first(config.pod.profile);
-    let mut documents = String::new();
-    for node in &found.chosen.nodes {
-        let choice = image::choose(&config.pod, privilege, &found.objects, node);
-        documents.push_str("---\n");
-        documents.push_str(&node::plan(config, node, choice.image, privilege).yaml()?);
-    }
-    if documents.is_empty() {
-        return Err(Error::usage_help("no node would be read, so nothing would be made", "give --node"));
-    }
-    Ok(documents)
 }
 
 /// The nodes to read, with the way that was chosen.

@@ -17,6 +17,7 @@ pub mod controllers;
 pub mod debug_pod;
 pub mod dns;
 pub mod dns_names;
+mod dry_run;
 pub mod dumps;
 mod events;
 pub mod exec;
@@ -51,7 +52,8 @@ mod wider;
 
 pub use client::namespace;
 pub use config::CollectConfig;
-pub use live::{cleanup, collect, collect_all, collect_check, manifest, settle, settle_check};
+pub use dry_run::manifest;
+pub use live::{cleanup, collect, collect_all, collect_check, settle, settle_check};
 pub use save::{is_free, save};
 
 /// 64 bits that nobody can guess, as 16 hexadecimal digits: names and frames are made of them.

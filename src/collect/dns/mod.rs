@@ -6,6 +6,9 @@ mod ground;
 mod plan;
 mod tool;
 
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
 use futures::StreamExt;
 use kube::Client;
 
@@ -15,11 +18,11 @@ use super::client::connect;
 use super::config::{CollectConfig, FALLBACK_IMAGE, Via, WhichNodes};
 use super::debug_pod::{self, Ledger};
 use super::live::now;
-use super::manifest::Privilege;
+use super::manifest::{Plan, Privilege};
 use super::requests::Reader;
 use super::rights::Granted;
 use super::snapshot::{Objects, Snapshot};
-use super::{agent_binary, allow, allow_dns, companions, from, image, node, rights, sweep};
+use super::{agent_binary, allow, allow_dns, companions, dry_run, from, image, node, rights, sweep};
 use crate::agent::{Order, Said, Work};
 use crate::probe::Place;
 use crate::query::DnsQuery;
@@ -70,18 +73,28 @@ pub async fn ask(config: &CollectConfig, query: &DnsQuery) -> Result<Snapshot> {
     Ok(snapshot)
 }
 
-/// The manifests that `ask` would make, as YAML documents.
+/// The Jobs that `ask` would make, as YAML documents, and as comments those that a trace may make after it; nothing, and
+/// a word of why, where none would be made.
 ///
 /// # Errors
 /// As of [`ask`].
 pub async fn manifest(config: &CollectConfig, query: &DnsQuery) -> Result<String> {
-    let config = &config.limited();
+    if dry_run::makes_none(config) {
+        return Ok(String::new());
+    }
     let reader = Reader::new(connect(&config.kube).await?, config.limits.request);
     let (found, grounds) = read(&reader, config, query).await?;
     let mut documents = String::new();
     for ground in &grounds {
-        documents.push_str("---\n");
-        documents.push_str(&job(config, &found.objects, ground).yaml()?);
+        match plan_of(config, &found.objects, ground) {
+            Ok((plan, _)) => documents.push_str(&dry_run::document(&plan)?),
+            Err(gap) => config.say.line(format!("nothing would be made: {}", gap.summary)),
+        }
+    }
+    let nodes: BTreeSet<&String> = grounds.iter().map(|ground| &ground.node).collect();
+    for node in nodes {
+        let why = format!("Only where the answers leave the rules of node {node} to be looked at, they are read:");
+        documents.push_str(&dry_run::commented(&why, &dry_run::reading(config, &found.objects, node)?));
     }
     Ok(documents)
 }
@@ -105,9 +118,24 @@ async fn read(reader: &Reader, config: &CollectConfig, query: &DnsQuery) -> Resu
     Ok((found, grounds))
 }
 
-fn job(config: &CollectConfig, objects: &Objects, ground: &Ground) -> super::manifest::Plan {
-    let choice = image::choose(&config.pod, ground.privilege, objects, &ground.node);
-    node::plan(config, &ground.node, choice.image, ground.privilege)
+/// The pod to ask from, and the agent that is sent there, or why none is.
+///
+/// # Errors
+/// The gap where no pod is of use.
+fn plan_of(config: &CollectConfig, objects: &Objects, ground: &Ground) -> Result<(Plan, Result<PathBuf, Gap>), Gap> {
+    let agent = agent_binary::find(config.agent.as_deref(), objects, &ground.node);
+    if let (Err(gap), Privilege::Entering) = (&agent, ground.privilege) {
+        // a tool asks from the network namespace of its own pod: a privileged pod would be made for nothing
+        let help = "leave --from out, or give --agent-binary a static Linux binary of this program";
+        return Err(Gap { help: gap.help.clone().or_else(|| Some(help.into())), ..gap.clone() });
+    }
+    let mut options = config.pod.clone();
+    if agent.is_err() && options.image.is_none() {
+        // kube-proxy's image has no tool that asks
+        options.image = Some(FALLBACK_IMAGE.into());
+    }
+    let choice = image::choose(&options, ground.privilege, objects, &ground.node);
+    Ok((node::plan(config, &ground.node, choice.image, ground.privilege), agent))
 }
 
 /// Asks from every ground; what was made is removed whatever happens.
@@ -206,21 +234,10 @@ async fn in_pod(
     objects: &Objects,
     (ground, order): (&Ground, &Order),
 ) -> Result<(Place, Option<Gap>), Gap> {
-    let agent = agent_binary::find(config.agent.as_deref(), objects, &ground.node);
-    if let (Err(gap), Privilege::Entering) = (&agent, ground.privilege) {
-        // a tool asks from the network namespace of its own pod: a privileged pod would be made for nothing
-        let help = "leave --from out, or give --agent-binary a static Linux binary of this program";
-        return Err(Gap { help: gap.help.clone().or_else(|| Some(help.into())), ..gap.clone() });
-    }
-    let mut config = config.clone();
-    if agent.is_err() && config.pod.image.is_none() {
-        // kube-proxy's image has no tool that asks
-        config.pod.image = Some(FALLBACK_IMAGE.into());
-    }
-    let plan = job(&config, objects, ground);
+    let (plan, agent) = plan_of(config, objects, ground)?;
     ledger
         .with_debug_pod(&plan, async |container| {
-            let pod = AgentPod { config: &config, client, container, node: &ground.node };
+            let pod = AgentPod { config, client, container, node: &ground.node };
             let why = match &agent {
                 Ok(agent) => match pod.carry_out(agent, Work::Dns, order).await {
                     Ok(Said::Place(place)) => return Ok((place, None)),
