@@ -92,3 +92,18 @@ fn the_readmes_links_lead_somewhere() {
         assert!(root.join(link).exists(), "{link}");
     }
 }
+
+/// Somebody else's image runs with every right on a node: wherever people look before they allow that, it stands.
+#[test]
+fn the_third_partys_image_is_named_everywhere() {
+    let of = |path: &str| std::fs::read_to_string(format!("{}/{path}", env!("CARGO_MANIFEST_DIR"))).unwrap();
+    let help = long_help();
+    let said = |text: &str| text.contains(svc_trace::collect::config::FALLBACK_IMAGE);
+    assert!(said(&of("README.md")) && said(&of("deploy/debug-pod-sysadmin.yaml")) && said(&help), "{help}");
+}
+
+/// `trace --help` in one line.
+fn long_help() -> String {
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_kubectl-svc_trace")).args(["trace", "--help"]).output();
+    String::from_utf8(output.unwrap().stdout).unwrap().split_whitespace().collect::<Vec<_>>().join(" ")
+}

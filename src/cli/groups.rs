@@ -109,12 +109,15 @@ pub struct PodArgs {
     #[arg(long, value_name = "MEANS", value_enum, default_value_t)]
     pub via: ViaArg,
     /// What a debug pod may do: netadmin first and sysadmin where that is not enough, or only one of them
+    ///
+    /// netadmin has the host's network, NET_ADMIN and NET_RAW. sysadmin is privileged and has the host's process ids: its
+    /// image, unless --image names one, is docker.io/nicolaka/netshoot:v0.13, which others make.
     #[arg(long, value_name = "PROFILE", value_enum, default_value_t)]
     pub profile: ProfileArg,
     /// Namespace of the debug pod [default: kube-system]
     #[arg(long, value_name = "NAME")]
     pub pod_namespace: Option<String>,
-    /// Image of the debug pod [default: the one kube-proxy runs on that node]
+    /// Image of the debug pod [default: the one kube-proxy runs on that node; docker.io/nicolaka/netshoot:v0.13 where there is none, and for the privileged pod]
     #[arg(long, value_name = "IMAGE")]
     pub image: Option<String>,
     /// Secret to pull the image with

@@ -8,7 +8,8 @@ use std::time::Duration;
 
 /// Namespace of debug pods unless another is named: pod security usually leaves it open.
 pub const POD_NAMESPACE: &str = "kube-system";
-/// Image for nodes without a kube-proxy pod when none is named: the tools that are read with are all in it.
+/// Image for nodes without a kube-proxy pod, and for the privileged pod, when none is named: the tools that are read with are
+/// all in it. A third party makes it: README, `--help` and `deploy/` say so.
 pub const FALLBACK_IMAGE: &str = "docker.io/nicolaka/netshoot:v0.13";
 /// How many nodes are read unless more are allowed.
 pub const MAX_NODES: usize = 20;
@@ -121,7 +122,8 @@ pub enum Profile {
 pub struct PodOptions {
     /// `--pod-namespace`; `None` is [`POD_NAMESPACE`].
     pub namespace: Option<String>,
-    /// `--image`; `None` or `auto` is the image that kube-proxy runs on that node.
+    /// `--image`; `None` or `auto` is the image that kube-proxy runs on that node, and for the privileged pod
+    /// [`FALLBACK_IMAGE`].
     pub image: Option<String>,
     /// `--image-pull-secret`.
     pub pull_secret: Option<String>,

@@ -220,13 +220,19 @@ pub fn pod_labels() -> BTreeMap<String, String> {
 #[allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 mod tests {
     use super::*;
+    use crate::collect::config::PodOptions;
+    use crate::collect::image;
+    use crate::collect::snapshot::Objects;
 
     fn plan(privilege: Privilege) -> Plan {
+        let objects = serde_json::from_value(json!({"metadata": {"name": "node-a"}, "status": {
+            "images": [{"names": ["registry.k8s.io/kube-proxy:v1.34.4"]}]}}));
+        let objects = Objects { nodes: Some(vec![objects.unwrap()]), ..Objects::default() };
         Plan {
             name: "svc-trace-0123456789".into(),
             namespace: "kube-system".into(),
             node: "node-a".into(),
-            image: "registry.k8s.io/kube-proxy:v1.34.4".into(),
+            image: image::choose(&PodOptions::default(), privilege, &objects, "node-a").image,
             pull_secret: Some("pull".into()),
             privilege,
         }
