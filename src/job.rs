@@ -4,8 +4,10 @@ use crate::diagnose::words::shell;
 
 /// The rights as they are kept for everybody.
 const RIGHTS: &str = include_str!("../deploy/rbac.yaml");
-/// Name of everything in the manifest that is not a role.
+/// Name of everything in the manifest that is neither a role nor the Job.
 const NAME: &str = "svc-trace-check";
+/// Where the cluster's DNS and kube-proxy are.
+const SYSTEM: &str = "kube-system";
 
 /// What the Job is to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,59 +16,127 @@ pub struct JobOf {
     pub image: String,
     /// Namespace of the Job, and of the pods that it makes on nodes.
     pub namespace: String,
+    /// What it has to be allowed on nodes.
+    pub reach: Reach,
+    /// Whether a name among the arguments is of the namespace that is the context's.
+    pub home: Home,
     /// What stands behind `check`.
     pub arguments: Vec<String>,
 }
 
-/// The manifest, as `kubectl apply` takes it.
+/// What a check does on nodes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reach {
+    /// Nothing: the API is all that is read.
+    Api,
+    /// It execs in kube-proxy's pods.
+    KubeProxy,
+    /// It makes pods, which is as good as root there.
+    Pods,
+}
+
+/// Where names without a namespace are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Home {
+    /// There are none, or the words say where.
+    Said,
+    /// In the namespace of the context that is left behind.
+    OfContext,
+}
+
+/// A role and where it is bound; `None`: in the whole cluster.
+type Binding<'a> = (&'static str, Option<&'a str>);
+
+impl JobOf {
+    /// Least rights that do it.
+    fn bindings(&self) -> Vec<Binding<'_>> {
+        let mut all = vec![("svc-trace-reader", None), ("svc-trace-check", None)];
+        match self.reach {
+            Reach::Api => {}
+            Reach::KubeProxy => all.push(("svc-trace-exec", Some(SYSTEM))),
+            Reach::Pods => all.push(("svc-trace-pods", Some(self.namespace.as_str()))),
+        }
+        all.push(("svc-trace-dns", Some(SYSTEM)));
+        all
+    }
+
+    /// What to do with the manifest, in words and commands.
+    fn header(&self, run: &str) -> String {
+        let typed: Vec<String> = self.arguments.iter().map(|word| shell(word)).collect();
+        let job = format!("job/{run}");
+        let ns = shell(&self.namespace);
+        let mut lines = vec![
+            format!(
+                "kubectl svc-trace check --print-job {} {}",
+                shell(&self.image),
+                typed.join(" ").replace(char::is_control, " ")
+            ),
+            "As job.yaml, run it, wait, read what it found, and end as the check ends. The Job has a name of its own: print"
+                .into(),
+            "it anew for the next run. It goes by itself after a day.".into(),
+            "  kubectl apply -f job.yaml".into(),
+            format!(
+                "  until kubectl -n {ns} get {job} -o jsonpath='{{.status.conditions[*].type}}' | grep -Eqw 'Complete|Failed'; do sleep 2; done"
+            ),
+            format!("  kubectl -n {ns} logs {job}"),
+            format!(
+                "  (exit \"$(kubectl -n {ns} get pods -l job-name={run} -o jsonpath='{{.items[0].status.containerStatuses[0].state.terminated.exitCode}}')\")"
+            ),
+            "What stays is an account with these rights. Without them:".into(),
+            format!("  kubectl -n {ns} delete serviceaccount {NAME}"),
+        ];
+        for (role, place) in self.bindings() {
+            let binding = binding(role);
+            lines.push(match place {
+                None => format!("  kubectl delete clusterrolebinding {binding}"),
+                Some(place) => format!("  kubectl -n {} delete rolebinding {binding}", shell(place)),
+            });
+        }
+        lines.push("The roles are those of deploy/rbac.yaml, which others may use.".into());
+        format!("# {}\n", lines.join("\n# "))
+    }
+}
+
+fn binding(role: &str) -> String {
+    format!("{NAME}-{}", role.trim_start_matches("svc-trace-"))
+}
+
+/// The manifest, as `kubectl apply` takes it; `run` is the Job's name, which no other has.
 #[must_use]
-pub fn manifest(job: &JobOf) -> String {
-    let typed: Vec<String> = job.arguments.iter().map(|word| shell(word)).collect();
+pub fn manifest(job: &JobOf, run: &str) -> String {
     let (namespace, image) = (quoted(&job.namespace), quoted(&job.image));
-    let mut text = format!(
-        "# kubectl svc-trace check --print-job {} {}\n\
-         # Apply it, then wait and read what it found; the exit code of its container is that of the check:\n\
-         #   kubectl -n {ns} wait --for=condition=Complete --for=condition=Failed job/{NAME} --timeout=15m\n\
-         #   kubectl -n {ns} logs job/{NAME}\n",
-        shell(&job.image),
-        typed.join(" ").replace(char::is_control, " "),
-        ns = shell(&job.namespace)
-    );
+    let bindings = job.bindings();
+    let mut text = job.header(run);
     text.push_str(&format!(
         "apiVersion: v1\nkind: ServiceAccount\nmetadata: {{name: {NAME}, namespace: {namespace}}}\n"
     ));
-    for role in RIGHTS.split("\n---\n").filter(|role| !role.contains("name: svc-trace-exec")) {
-        let role: Vec<&str> = role.lines().filter(|line| !line.starts_with('#')).collect();
-        let role = role.join("\n");
-        // debug pods are made where the Job is; the cluster's DNS is in kube-system wherever that is
-        let role = if role.contains("name: svc-trace-pods") {
-            role.replace("namespace: kube-system", &format!("namespace: {namespace}"))
-        } else {
-            role
+    for role in RIGHTS.split("\n---\n") {
+        let Some((name, place)) = bindings.iter().find(|(name, _)| role.contains(&format!("  name: {name}\n"))) else {
+            continue;
         };
-        text.push_str(&format!("---\n{}\n", role.trim()));
-    }
-    let subjects = format!("subjects: [{{kind: ServiceAccount, name: {NAME}, namespace: {namespace}}}]");
-    let mut bind = |kind: &str, role: &str, place: Option<&str>| {
-        let of = if place.is_some() { "Role" } else { "ClusterRole" };
-        let place = place.map(|place| format!(", namespace: {place}")).unwrap_or_default();
+        let role: Vec<&str> = role.lines().filter(|line| !line.starts_with('#')).collect();
+        let mut role = role.join("\n");
+        if let Some(place) = place {
+            // debug pods are made where the Job is; the cluster's DNS is in kube-system wherever that is
+            role = role.replace("namespace: kube-system", &format!("namespace: {}", quoted(place)));
+        }
+        let (kind, of) = if place.is_some() { ("RoleBinding", "Role") } else { ("ClusterRoleBinding", "ClusterRole") };
+        let at = place.map(|place| format!(", namespace: {}", quoted(place))).unwrap_or_default();
         text.push_str(&format!(
-            "---\napiVersion: rbac.authorization.k8s.io/v1\nkind: {kind}\nmetadata: {{name: {NAME}-{}{place}}}\n\
-             roleRef: {{apiGroup: rbac.authorization.k8s.io, kind: {of}, name: {role}}}\n{subjects}\n",
-            role.trim_start_matches("svc-trace-")
+            "---\n{}\n---\napiVersion: rbac.authorization.k8s.io/v1\nkind: {kind}\nmetadata: {{name: {}{at}}}\n\
+             roleRef: {{apiGroup: rbac.authorization.k8s.io, kind: {of}, name: {name}}}\n\
+             subjects: [{{kind: ServiceAccount, name: {NAME}, namespace: {namespace}}}]\n",
+            role.trim(),
+            binding(name)
         ));
-    };
-    bind("ClusterRoleBinding", "svc-trace-reader", None);
-    bind("ClusterRoleBinding", "svc-trace-check", None);
-    bind("RoleBinding", "svc-trace-pods", Some(&namespace));
-    bind("RoleBinding", "svc-trace-dns", Some("kube-system"));
+    }
     let arguments: Vec<String> =
         std::iter::once("check").chain(job.arguments.iter().map(String::as_str)).map(quoted).collect();
     text.push_str(&format!(
         "---\n\
          apiVersion: batch/v1\n\
          kind: Job\n\
-         metadata: {{name: {NAME}, namespace: {namespace}}}\n\
+         metadata: {{name: {run}, namespace: {namespace}}}\n\
          spec:\n\
          \x20 backoffLimit: 0\n\
          \x20 activeDeadlineSeconds: 1800\n\
@@ -107,39 +177,67 @@ mod tests {
 
     use super::*;
 
-    #[test]
-    fn every_document_is_there_and_holds_what_was_asked() {
-        let job = JobOf {
+    fn job(reach: Reach) -> JobOf {
+        JobOf {
             image: "registry.example/svc-trace:1".into(),
             namespace: "probes".into(),
+            reach,
+            home: Home::Said,
             arguments: ["-A", "--ignore", "x: y # z\n- \"q\""].map(Into::into).into(),
-        };
-        let documents: Vec<Value> = serde_saphyr::from_multiple(&manifest(&job)).unwrap();
-        let kinds: Vec<String> = documents
-            .iter()
-            .map(|one| {
-                let place =
-                    one["metadata"]["namespace"].as_str().map(|place| format!(" in {place}")).unwrap_or_default();
-                format!("{} {}{place}", one["kind"].as_str().unwrap(), one["metadata"]["name"].as_str().unwrap())
-            })
-            .collect();
+        }
+    }
+
+    /// Every document as `Kind name in namespace`, and the last one.
+    fn documents(reach: Reach) -> (Vec<String>, Value) {
+        let documents: Vec<Value> = serde_saphyr::from_multiple(&manifest(&job(reach), "svc-trace-check-1")).unwrap();
+        let kinds = documents.iter().map(|one| {
+            let place = one["metadata"]["namespace"].as_str().map(|place| format!(" in {place}")).unwrap_or_default();
+            format!("{} {}{place}", one["kind"].as_str().unwrap(), one["metadata"]["name"].as_str().unwrap())
+        });
+        (kinds.collect(), documents.last().unwrap().clone())
+    }
+
+    #[test]
+    fn every_document_is_there_and_holds_what_was_asked() {
+        let (kinds, last) = documents(Reach::Pods);
         assert_eq!(
             kinds,
             [
                 "ServiceAccount svc-trace-check in probes",
                 "ClusterRole svc-trace-reader",
-                "ClusterRole svc-trace-check",
-                "Role svc-trace-pods in probes",
-                "Role svc-trace-dns in kube-system",
                 "ClusterRoleBinding svc-trace-check-reader",
+                "ClusterRole svc-trace-check",
                 "ClusterRoleBinding svc-trace-check-check",
+                "Role svc-trace-pods in probes",
                 "RoleBinding svc-trace-check-pods in probes",
+                "Role svc-trace-dns in kube-system",
                 "RoleBinding svc-trace-check-dns in kube-system",
-                "Job svc-trace-check in probes",
+                "Job svc-trace-check-1 in probes",
             ]
         );
-        let container = &documents.last().unwrap()["spec"]["template"]["spec"]["containers"][0];
+        let container = &last["spec"]["template"]["spec"]["containers"][0];
         assert_eq!(container["image"], "registry.example/svc-trace:1");
         assert_eq!(container["args"], serde_json::json!(["check", "-A", "--ignore", "x: y # z\n- \"q\""]));
+    }
+
+    #[test]
+    fn who_makes_no_pod_may_make_none() {
+        let of = |reach| documents(reach).0.into_iter().filter(|kind| kind.starts_with("Role ")).collect::<Vec<_>>();
+        assert_eq!(of(Reach::Api), ["Role svc-trace-dns in kube-system"]);
+        assert_eq!(of(Reach::KubeProxy), ["Role svc-trace-exec in kube-system", "Role svc-trace-dns in kube-system"]);
+    }
+
+    #[test]
+    fn the_header_removes_all_that_is_bound() {
+        let text = manifest(&job(Reach::KubeProxy), "svc-trace-check-1");
+        let bound = documents(Reach::KubeProxy).0.into_iter().filter(|kind| kind.contains("Binding "));
+        for binding in bound {
+            let name = binding.split(' ').nth(1).unwrap();
+            assert!(text.contains(&format!("binding {name}\n")), "{text}");
+        }
+        assert!(
+            text.contains("-n probes get job/svc-trace-check-1 -o jsonpath='{.status.conditions[*].type}'"),
+            "{text}"
+        );
     }
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::CommandFactory;
 
 use crate::cli::{Cli, ShellArg};
-use crate::collect::config::{NodeChoice, Say, Via, WhichNodes};
+use crate::collect::config::{KubeOptions, NodeChoice, Say, Via, WhichNodes};
 use crate::collect::scope::Scope;
 use crate::collect::snapshot::Snapshot;
 use crate::collect::{self, CollectConfig, bundle, pasted};
@@ -15,6 +15,7 @@ use crate::config::{
 };
 use crate::demo::Scenario;
 use crate::diagnose::PacketQuery;
+use crate::job::{Home, JobOf};
 use crate::probe::PlaceClient;
 use crate::query::{Query, Target};
 use crate::render::{self, Format};
@@ -121,7 +122,7 @@ pub fn run(config: Config) -> Result<Answer> {
         Action::DryRun { asked, collect } => dry_run(asked.as_ref(), &told(collect)),
         Action::Collect { asked, reach, collect, to } => make_bundle(asked.as_ref(), reach, collect, &to),
         Action::Packet { packet, input } => walk_packet(&packet, &input, &output),
-        Action::PrintJob(job) => Ok(Answer::text(crate::job::manifest(&job))),
+        Action::PrintJob { job, kube } => print_job(job, &kube),
         Action::Explain(Explained::List, _) => Ok(Answer::text(explain::list(output.style))),
         Action::Explain(Explained::All, form) => Ok(Answer::text(explain::all(form, output.style))),
         Action::Explain(Explained::One(what), form) => Ok(Answer::text(explain::page(&what, form, output.style)?)),
@@ -257,6 +258,14 @@ fn without_node_gaps(mut snapshot: Snapshot) -> Snapshot {
     snapshot.nodes.clear();
     snapshot.gaps.retain(|gap| !matches!(gap.code, Code::NodeNotCollected | Code::ApiOnlyVerdict));
     snapshot
+}
+
+/// The Job of a check: in the cluster there is no context to say where names are, and each run has a name of its own.
+fn print_job(mut job: JobOf, kube: &KubeOptions) -> Result<Answer> {
+    if job.home == Home::OfContext {
+        job.arguments.extend(["-n".to_owned(), collect::client::namespace_of(kube)?]);
+    }
+    Ok(Answer::text(crate::job::manifest(&job, &collect::manifest::fresh_name_of("svc-trace-check"))))
 }
 
 fn dry_run(asked: Option<&Asked>, collect: &CollectConfig) -> Result<Answer> {

@@ -415,6 +415,13 @@ fn a_check_runs_as_a_job_of_the_cluster() {
         |(exit, _)| exit.is_some(),
     );
     assert_eq!(exit, Some(0), "{said}");
+    // the commands that are printed with it
+    let commands = manifest.lines().filter_map(|line| line.strip_prefix("#   "));
+    let awaited: Vec<&str> = commands.filter(|line| line.starts_with("until") || line.starts_with("(exit")).collect();
+    assert_eq!(awaited.len(), 2, "{manifest}");
+    let mut waiting = Command::new("bash");
+    waiting.args(["-e", "-c", &awaited.join("\n")]).env("KUBECONFIG", &cluster.kubeconfig);
+    assert_eq!(waiting.status().unwrap().code(), exit);
     let report: serde_json::Value = serde_json::from_str(said.get(said.find('{').unwrap()..).unwrap()).unwrap();
     assert_eq!(report["verdict"], "healthy", "{said}");
 }

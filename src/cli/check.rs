@@ -23,7 +23,7 @@ Exit codes:
   3  nothing wrong was found, but not all that was asked could be checked";
 
 /// Arguments of `check`.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct CheckArgs {
     /// Services by name, as web or shop/web [default: a sample of the whole cluster]

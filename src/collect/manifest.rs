@@ -203,7 +203,13 @@ impl Plan {
 /// A name that no other run has.
 #[must_use]
 pub fn fresh_name() -> String {
-    format!("svc-trace-{:.10}", super::random_hex())
+    fresh_name_of("svc-trace")
+}
+
+/// The same behind another word.
+#[must_use]
+pub fn fresh_name_of(word: &str) -> String {
+    format!("{word}-{:.10}", super::random_hex())
 }
 
 fn labels() -> Value {

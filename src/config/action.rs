@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use hickory_resolver::proto::rr::Name;
 
 use crate::cli::ShellArg;
-use crate::collect::config::CollectConfig;
+use crate::collect::config::{CollectConfig, KubeOptions};
 use crate::diagnose::PacketQuery;
 use crate::explain::Form;
 use crate::query::{Client, DnsQuery, Query, Target};
@@ -94,7 +94,12 @@ pub enum Action {
         input: PacketInput,
     },
     /// Print a check as a Job.
-    PrintJob(crate::job::JobOf),
+    PrintJob {
+        /// What it does.
+        job: crate::job::JobOf,
+        /// Whose context's namespace names are in.
+        kube: KubeOptions,
+    },
     /// Explain something, or list all codes.
     Explain(Explained, Form),
     /// Answer from an embedded capture.

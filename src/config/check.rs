@@ -63,7 +63,7 @@ pub struct GateFiles {
 
 /// The action of these words.
 pub(super) fn check(args: CheckArgs, kube: KubeArgs) -> Result<Action> {
-    let job = args.print_job.as_ref().map(|image| super::print_job::job(image, &args, &kube));
+    let typed = args.clone();
     let CheckArgs { services, all_namespaces, selector, exclude_namespace, suite, nodes, gate, pod, .. } = args;
     if !services.is_empty() && (all_namespaces || selector.is_some()) {
         return Err(Error::usage_help(
@@ -100,8 +100,9 @@ pub(super) fn check(args: CheckArgs, kube: KubeArgs) -> Result<Action> {
         external: args.external.clone(),
         text,
     };
-    if let Some(job) = job {
-        return Ok(Action::PrintJob(job));
+    if let Some(image) = &typed.print_job {
+        let job = super::print_job::job(image, &typed, &kube, &query.suites);
+        return Ok(Action::PrintJob { job, kube: super::kube_options(kube, None) });
     }
     let sampling = if args.reach.no_settle { Sampling::Once } else { Sampling::Settle };
     let limit = args.timeout.as_deref().map(|text| duration("--timeout", text)).transpose()?;

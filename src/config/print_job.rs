@@ -1,13 +1,26 @@
 //! The words of a check once more, for a Job that does the same: what was typed, without what is of this machine.
 
+use std::collections::BTreeSet;
+
 use clap::ValueEnum;
 
-use crate::cli::KubeArgs;
 use crate::cli::check::CheckArgs;
-use crate::job::JobOf;
+use crate::cli::{KubeArgs, ViaArg};
+use crate::collect::config::POD_NAMESPACE;
+use crate::job::{Home, JobOf, Reach};
+use crate::report::check::SuiteKind;
 
-/// The Job of a check.
-pub(super) fn job(image: &str, args: &CheckArgs, kube: &KubeArgs) -> JobOf {
+/// The Job of a check of these suites.
+pub(super) fn job(image: &str, args: &CheckArgs, kube: &KubeArgs, suites: &BTreeSet<SuiteKind>) -> JobOf {
+    let on_nodes = suites.iter().any(|kind| match kind {
+        SuiteKind::Dataplane | SuiteKind::Nodes | SuiteKind::Dns | SuiteKind::Probe => true,
+        SuiteKind::Objects => false,
+    });
+    let reach = match args.pod.via {
+        ViaArg::Pod if on_nodes => Reach::Pods,
+        ViaArg::KubeProxy if on_nodes => Reach::KubeProxy,
+        ViaArg::Pod | ViaArg::KubeProxy | ViaArg::Api => Reach::Api,
+    };
     let mut words = Words(args.services.clone());
     words.0.extend(args.all_namespaces.then(|| "-A".to_owned()));
     words.value("-n", kube.namespace.as_ref().filter(|_| !args.all_namespaces));
@@ -29,13 +42,16 @@ pub(super) fn job(image: &str, args: &CheckArgs, kube: &KubeArgs) -> JobOf {
     words.0.extend(args.gate.require_complete.then(|| "--require-complete".to_owned()));
     words.chosen("--via", &args.pod.via);
     words.chosen("--profile", &args.pod.profile);
-    words.value("--pod-namespace", args.pod.pod_namespace.as_ref());
+    // elsewhere none is made, and rights are those in kube-proxy's own
+    words.value("--pod-namespace", args.pod.pod_namespace.as_ref().filter(|_| reach == Reach::Pods));
     words.value("--image", args.pod.image.as_ref());
     words.value("--image-pull-secret", args.pod.image_pull_secret.as_ref());
     words.chosen("--output", &args.output.output);
     words.chosen("--fail-on", &args.output.fail_on);
-    let namespace = args.pod.pod_namespace.clone().unwrap_or_else(|| "kube-system".to_owned());
-    JobOf { image: image.to_owned(), namespace, arguments: words.0 }
+    let namespace = args.pod.pod_namespace.clone().unwrap_or_else(|| POD_NAMESPACE.to_owned());
+    let bare = args.services.iter().any(|name| !name.trim_start_matches("svc/").contains('/'));
+    let home = if bare && kube.namespace.is_none() { Home::OfContext } else { Home::Said };
+    JobOf { image: image.to_owned(), namespace, reach, home, arguments: words.0 }
 }
 
 /// What will be typed.

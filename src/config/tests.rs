@@ -196,3 +196,37 @@ fn less_privilege_is_not_given_up_for_a_client() {
         assert!(matches!(config(typed).action, Action::Dns { .. }), "{typed}");
     }
 }
+
+#[track_caller]
+fn job(typed: &str) -> crate::job::JobOf {
+    match config(&format!("check --print-job i {typed}")).action {
+        Action::PrintJob { job, .. } => job,
+        other => panic!("{typed}: {other:?}"),
+    }
+}
+
+#[test]
+fn a_job_has_the_rights_that_its_suites_take() {
+    use crate::job::{Home, Reach};
+    for (typed, reach) in [
+        ("-A", Reach::Pods),
+        ("-A --suite objects", Reach::Api),
+        ("-A --suite dns", Reach::Pods),
+        ("-A --via api", Reach::Api),
+        ("-A --via kube-proxy", Reach::KubeProxy),
+        ("-A --via kube-proxy --suite objects", Reach::Api),
+    ] {
+        assert_eq!(job(typed).reach, reach, "{typed}");
+    }
+    for (typed, home) in [
+        ("web", Home::OfContext),
+        ("svc/web shop/cart", Home::OfContext),
+        ("web -n shop", Home::Said),
+        ("shop/web", Home::Said),
+        ("svc/web -n shop", Home::Said),
+        ("-A", Home::Said),
+        ("", Home::Said),
+    ] {
+        assert_eq!(job(typed).home, home, "{typed}");
+    }
+}
