@@ -428,7 +428,7 @@ _kubectl__svc_trace() {
             return 0
             ;;
         kubectl__subcmd__svc_trace__subcmd__cleanup)
-            opts="-n -v -h --pod-namespace --namespace --context --cluster --user --kubeconfig --as --as-group --request-timeout --color --ascii --width --v --help"
+            opts="-n -v -h --all --pod-namespace --namespace --context --cluster --user --kubeconfig --as --as-group --request-timeout --color --ascii --width --v --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -47,7 +47,7 @@ complete -c kubectl-svc_trace -n "__fish_kubectl_svc_trace_needs_command" -f -a 
 complete -c kubectl-svc_trace -n "__fish_kubectl_svc_trace_needs_command" -f -a "packet" -d 'Walk one hand-made packet through the rules of a node in a bundle'
 complete -c kubectl-svc_trace -n "__fish_kubectl_svc_trace_needs_command" -f -a "explain" -d 'Explain a code, a chain, a set, a mark or a rule; or list all codes'
 complete -c kubectl-svc_trace -n "__fish_kubectl_svc_trace_needs_command" -f -a "demo" -d 'Show embedded captures of real nodes: no cluster needed'
-complete -c kubectl-svc_trace -n "__fish_kubectl_svc_trace_needs_command" -f -a "cleanup" -d 'Remove debug pods that were left behind'
+complete -c kubectl-svc_trace -n "__fish_kubectl_svc_trace_needs_command" -f -a "cleanup" -d 'Remove debug pods that were left behind: what has ended or should have, in all namespaces'
 complete -c kubectl-svc_trace -n "__fish_kubectl_svc_trace_needs_command" -f -a "completion" -d 'Print a completion script'
 complete -c kubectl-svc_trace -n "__fish_kubectl_svc_trace_needs_command" -f -a "__agent" -d 'Ask DNS servers what standard input says: run inside a cluster by `dns`'
 complete -c kubectl-svc_trace -n "__fish_kubectl_svc_trace_needs_command" -f -a "__complete" -d 'Candidates for kubectl\'s completion, in its form'
@@ -65,7 +65,7 @@ complete -c kubectl-svc_trace -n "__fish_kubectl_svc_trace_using_subcommand trac
 netadmin\t'Host network, NET_ADMIN and NET_RAW'
 sysadmin\t'Privileged, host PID'"
 complete -c kubectl-svc_trace -n "__fish_kubectl_svc_trace_using_subcommand trace" -l pod-namespace -d 'Namespace of the debug pod [default: kube-system]' -r
-complete -c kubectl-svc_trace -n "__fish_kubectl_svc_trace_using_subcommand trace" -l image -d 'Image of the debug pod [default: the one kube-proxy runs on that node]' -r
+complete -c kubectl-svc_trace -n "__fish_kubectl_svc_trace_using_subcommand trace" -l image -d 'Image of the debug pod [default: the one kube-proxy runs on that node; docker.io/nicolaka/netshoot:v0.13 where there is none, and for the privileged pod]' -r
 complete -c kubectl-svc_trace -n "__fish_kubectl_svc_trace_using_subcommand trace" -l image-pull-secret -d 'Secret to pull the image with' -r
 complete -c kubectl-svc_trace -n "__fish_kubectl_svc_trace_using_subcommand trace" -s o -l output -d 'Form of the report; wide spells out every path and quotes every rule whole' -r -f -a "human\t'For people, folded'
 wide\t'For people, nothing left out'
@@ -114,7 +114,7 @@ complete -c kubectl-svc_trace -n "__fish_kubectl_svc_trace_using_subcommand dns"
 netadmin\t'Host network, NET_ADMIN and NET_RAW'
 sysadmin\t'Privileged, host PID'"
 complete -c kubectl-svc_trace -n "__fish_kubectl_svc_trace_using_subcommand dns" -l pod-namespace -d 'Namespace of the debug pod [default: kube-system]' -r
-complete -c kubectl-svc_trace -n "__fish_kubectl_svc_trace_using_subcommand dns" -l image -d 'Image of the debug pod [default: the one kube-proxy runs on that node]' -r
+complete -c kubectl-svc_trace -n "__fish_kubectl_svc_trace_using_subcommand dns" -l image -d 'Image of the debug pod [default: the one kube-proxy runs on that node; docker.io/nicolaka/netshoot:v0.13 where there is none, and for the privileged pod]' -r
 complete -c kubectl-svc_trace -n "__fish_kubectl_svc_trace_using_subcommand dns" -l image-pull-secret -d 'Secret to pull the image with' -r
 complete -c kubectl-svc_trace -n "__fish_kubectl_svc_trace_using_subcommand dns" -s o -l output -d 'Form of the report; wide spells out every path and quotes every rule whole' -r -f -a "human\t'For people, folded'
 wide\t'For people, nothing left out'
@@ -174,7 +174,7 @@ complete -c kubectl-svc_trace -n "__fish_kubectl_svc_trace_using_subcommand chec
 netadmin\t'Host network, NET_ADMIN and NET_RAW'
 sysadmin\t'Privileged, host PID'"
 complete -c kubectl-svc_trace -n "__fish_kubectl_svc_trace_using_subcommand check" -l pod-namespace -d 'Namespace of the debug pod [default: kube-system]' -r
-complete -c kubectl-svc_trace -n "__fish_kubectl_svc_trace_using_subcommand check" -l image -d 'Image of the debug pod [default: the one kube-proxy runs on that node]' -r
+complete -c kubectl-svc_trace -n "__fish_kubectl_svc_trace_using_subcommand check" -l image -d 'Image of the debug pod [default: the one kube-proxy runs on that node; docker.io/nicolaka/netshoot:v0.13 where there is none, and for the privileged pod]' -r
 complete -c kubectl-svc_trace -n "__fish_kubectl_svc_trace_using_subcommand check" -l image-pull-secret -d 'Secret to pull the image with' -r
 complete -c kubectl-svc_trace -n "__fish_kubectl_svc_trace_using_subcommand check" -s o -l output -d 'Form of the report; wide spells out every path and quotes every rule whole' -r -f -a "human\t'For people, folded'
 wide\t'For people, nothing left out'
@@ -224,7 +224,7 @@ complete -c kubectl-svc_trace -n "__fish_kubectl_svc_trace_using_subcommand coll
 netadmin\t'Host network, NET_ADMIN and NET_RAW'
 sysadmin\t'Privileged, host PID'"
 complete -c kubectl-svc_trace -n "__fish_kubectl_svc_trace_using_subcommand collect" -l pod-namespace -d 'Namespace of the debug pod [default: kube-system]' -r
-complete -c kubectl-svc_trace -n "__fish_kubectl_svc_trace_using_subcommand collect" -l image -d 'Image of the debug pod [default: the one kube-proxy runs on that node]' -r
+complete -c kubectl-svc_trace -n "__fish_kubectl_svc_trace_using_subcommand collect" -l image -d 'Image of the debug pod [default: the one kube-proxy runs on that node; docker.io/nicolaka/netshoot:v0.13 where there is none, and for the privileged pod]' -r
 complete -c kubectl-svc_trace -n "__fish_kubectl_svc_trace_using_subcommand collect" -l image-pull-secret -d 'Secret to pull the image with' -r
 complete -c kubectl-svc_trace -n "__fish_kubectl_svc_trace_using_subcommand collect" -s n -l namespace -d 'Namespace of names without one [default: the context\'s]' -r
 complete -c kubectl-svc_trace -n "__fish_kubectl_svc_trace_using_subcommand collect" -l context -d 'Context of the kubeconfig' -r
@@ -341,6 +341,7 @@ always\t'Always'
 never\t'Never'"
 complete -c kubectl-svc_trace -n "__fish_kubectl_svc_trace_using_subcommand cleanup" -l width -d 'Columns to fill [default: the terminal\'s, at most 120; else 80]' -r
 complete -c kubectl-svc_trace -n "__fish_kubectl_svc_trace_using_subcommand cleanup" -s v -l v -d 'Log level as kubectl has it, 0 to 9: what svc-trace does goes to standard error' -r
+complete -c kubectl-svc_trace -n "__fish_kubectl_svc_trace_using_subcommand cleanup" -l all -d 'Also those that may be at work: of others too, whoever reads a node just now'
 complete -c kubectl-svc_trace -n "__fish_kubectl_svc_trace_using_subcommand cleanup" -l ascii -d 'Draw with ASCII alone: ok, warn, FAIL, ? instead of symbols'
 complete -c kubectl-svc_trace -n "__fish_kubectl_svc_trace_using_subcommand cleanup" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c kubectl-svc_trace -n "__fish_kubectl_svc_trace_using_subcommand completion" -s n -l namespace -d 'Namespace of names without one [default: the context\'s]' -r

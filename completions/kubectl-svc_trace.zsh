@@ -60,7 +60,7 @@ api\:"Nothing\: what the API says is all"))' \
 netadmin\:"Host network, NET_ADMIN and NET_RAW"
 sysadmin\:"Privileged, host PID"))' \
 '--pod-namespace=[Namespace of the debug pod \[default\: kube-system\]]:NAME:_default' \
-'--image=[Image of the debug pod \[default\: the one kube-proxy runs on that node\]]:IMAGE:_default' \
+'--image=[Image of the debug pod \[default\: the one kube-proxy runs on that node; docker.io/nicolaka/netshoot\:v0.13 where there is none, and for the privileged pod\]]:IMAGE:_default' \
 '--image-pull-secret=[Secret to pull the image with]:NAME:_default' \
 '-o+[Form of the report; wide spells out every path and quotes every rule whole]:FORMAT:((human\:"For people, folded"
 wide\:"For people, nothing left out"
@@ -124,7 +124,7 @@ api\:"Nothing\: what the API says is all"))' \
 netadmin\:"Host network, NET_ADMIN and NET_RAW"
 sysadmin\:"Privileged, host PID"))' \
 '--pod-namespace=[Namespace of the debug pod \[default\: kube-system\]]:NAME:_default' \
-'--image=[Image of the debug pod \[default\: the one kube-proxy runs on that node\]]:IMAGE:_default' \
+'--image=[Image of the debug pod \[default\: the one kube-proxy runs on that node; docker.io/nicolaka/netshoot\:v0.13 where there is none, and for the privileged pod\]]:IMAGE:_default' \
 '--image-pull-secret=[Secret to pull the image with]:NAME:_default' \
 '-o+[Form of the report; wide spells out every path and quotes every rule whole]:FORMAT:((human\:"For people, folded"
 wide\:"For people, nothing left out"
@@ -200,7 +200,7 @@ api\:"Nothing\: what the API says is all"))' \
 netadmin\:"Host network, NET_ADMIN and NET_RAW"
 sysadmin\:"Privileged, host PID"))' \
 '--pod-namespace=[Namespace of the debug pod \[default\: kube-system\]]:NAME:_default' \
-'--image=[Image of the debug pod \[default\: the one kube-proxy runs on that node\]]:IMAGE:_default' \
+'--image=[Image of the debug pod \[default\: the one kube-proxy runs on that node; docker.io/nicolaka/netshoot\:v0.13 where there is none, and for the privileged pod\]]:IMAGE:_default' \
 '--image-pull-secret=[Secret to pull the image with]:NAME:_default' \
 '-o+[Form of the report; wide spells out every path and quotes every rule whole]:FORMAT:((human\:"For people, folded"
 wide\:"For people, nothing left out"
@@ -268,7 +268,7 @@ api\:"Nothing\: what the API says is all"))' \
 netadmin\:"Host network, NET_ADMIN and NET_RAW"
 sysadmin\:"Privileged, host PID"))' \
 '--pod-namespace=[Namespace of the debug pod \[default\: kube-system\]]:NAME:_default' \
-'--image=[Image of the debug pod \[default\: the one kube-proxy runs on that node\]]:IMAGE:_default' \
+'--image=[Image of the debug pod \[default\: the one kube-proxy runs on that node; docker.io/nicolaka/netshoot\:v0.13 where there is none, and for the privileged pod\]]:IMAGE:_default' \
 '--image-pull-secret=[Secret to pull the image with]:NAME:_default' \
 '-n+[Namespace of names without one \[default\: the context'\''s\]]:NAME:_default' \
 '--namespace=[Namespace of names without one \[default\: the context'\''s\]]:NAME:_default' \
@@ -435,6 +435,7 @@ never\:"Never"))' \
 '--width=[Columns to fill \[default\: the terminal'\''s, at most 120; else 80\]]:COLUMNS:_default' \
 '-v+[Log level as kubectl has it, 0 to 9\: what svc-trace does goes to standard error]:LEVEL:_default' \
 '--v=[Log level as kubectl has it, 0 to 9\: what svc-trace does goes to standard error]:LEVEL:_default' \
+'--all[Also those that may be at work\: of others too, whoever reads a node just now]' \
 '--ascii[Draw with ASCII alone\: ok, warn, FAIL, ? instead of symbols]' \
 '-h[Print help (see more with '\''--help'\'')]' \
 '--help[Print help (see more with '\''--help'\'')]' \
@@ -528,7 +529,7 @@ _kubectl-svc_trace_commands() {
 'packet:Walk one hand-made packet through the rules of a node in a bundle' \
 'explain:Explain a code, a chain, a set, a mark or a rule; or list all codes' \
 'demo:Show embedded captures of real nodes\: no cluster needed' \
-'cleanup:Remove debug pods that were left behind' \
+'cleanup:Remove debug pods that were left behind\: what has ended or should have, in all namespaces' \
 'completion:Print a completion script' \
 '__agent:Ask DNS servers what standard input says\: run inside a cluster by \`dns\`' \
 '__complete:Candidates for kubectl'\''s completion, in its form' \

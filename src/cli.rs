@@ -81,7 +81,7 @@ pub enum Command {
     Explain(ExplainArgs),
     /// Show embedded captures of real nodes: no cluster needed
     Demo(DemoArgs),
-    /// Remove debug pods that were left behind
+    /// Remove debug pods that were left behind: what has ended or should have, in all namespaces
     Cleanup(CleanupArgs),
     /// Print a completion script
     Completion(CompletionArgs),
@@ -265,6 +265,9 @@ pub struct DemoArgs {
 /// Arguments of `cleanup`.
 #[derive(Debug, Args)]
 pub struct CleanupArgs {
+    /// Also those that may be at work: of others too, whoever reads a node just now
+    #[arg(long)]
+    pub all: bool,
     /// Namespace of the debug pods [default: kube-system]
     #[arg(long, value_name = "NAME")]
     pub pod_namespace: Option<String>,

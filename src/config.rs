@@ -13,6 +13,7 @@ use crate::cli::{
     NodeArgs, OutputArgs, PacketArgs, PageArg, PodArgs, ProfileArg, ProtocolArg, TerminalArgs, TraceArgs, ViaArg,
 };
 use crate::collect::config::{CollectConfig, KubeOptions, Limits, NodeChoice, PodOptions, Profile, Via, WhichNodes};
+use crate::collect::sweep::Which;
 use crate::diagnose::PacketQuery;
 use crate::explain::Form;
 use crate::query::{Client, Target};
@@ -90,7 +91,8 @@ impl Config {
             }
             Command::Cleanup(args) => {
                 let pod = PodArgs { pod_namespace: args.pod_namespace, ..PodArgs::default() };
-                Action::Cleanup(collect_config(kube, NodeArgs::default(), pod)?)
+                let which = if args.all { Which::All } else { Which::Left };
+                Action::Cleanup { collect: collect_config(kube, NodeArgs::default(), pod)?, which }
             }
             Command::Completion(args) => Action::Completion(args.shell),
             Command::Agent(args) => Action::Agent(match args.work {

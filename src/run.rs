@@ -9,6 +9,7 @@ use crate::cli::{Cli, ShellArg};
 use crate::collect::config::{KubeOptions, NodeChoice, Say, Via, WhichNodes};
 use crate::collect::scope::Scope;
 use crate::collect::snapshot::Snapshot;
+use crate::collect::sweep::Which;
 use crate::collect::{self, CollectConfig, bundle, pasted};
 use crate::config::{
     Action, Asked, Config, DnsAsked, DnsInput, Explained, Input, ObjectsFrom, Output, PacketInput, Reach, Sampling,
@@ -128,7 +129,7 @@ pub fn run(config: Config) -> Result<Answer> {
         Action::Explain(Explained::One(what), form) => Ok(Answer::text(explain::page(&what, form, output.style)?)),
         Action::Demo(name) => run_demo(&name, &output),
         Action::DemoList => Ok(Answer::text(demo::list(output.style))),
-        Action::Cleanup(collect) => cleanup(&collect),
+        Action::Cleanup { collect, which } => cleanup(&collect, which),
         Action::Completion(shell) => Ok(Answer::text(completion(shell))),
         Action::Agent(work) => Ok(Answer::text(crate::agent::serve(work, std::io::stdin().lock())?)),
         Action::Complete(words) => Ok(Answer::text(complete::candidates(&words))),
@@ -373,14 +374,17 @@ fn run_demo(name: &str, output: &Output) -> Result<Answer> {
     Ok(answer)
 }
 
-fn cleanup(collect: &CollectConfig) -> Result<Answer> {
-    let cleaned = wait(collect::cleanup(collect))?;
+fn cleanup(collect: &CollectConfig, which: Which) -> Result<Answer> {
+    let cleaned = wait(collect::cleanup(collect, which))?;
     let mut text = String::new();
     for job in &cleaned.removed {
         text.push_str(&format!("removed {job}\n"));
     }
     for failure in &cleaned.failed {
         text.push_str(&format!("not removed: {failure}\n"));
+    }
+    for job in &cleaned.kept {
+        text.push_str(&format!("not removed: {job}: somebody may be at work with it (--all)\n"));
     }
     if text.is_empty() {
         text.push_str("nothing was left behind\n");

@@ -216,7 +216,7 @@ fn what_is_shown_is_what_would_be_made_and_cleanup_removes_it() {
     assert_eq!(cluster.jobs(), [""; 0], "a dry run makes nothing");
     let made = cluster.with(&String::from_utf8(shown.stdout).unwrap());
     assert_eq!(cluster.jobs().len(), 1);
-    let cleaned = cluster.command(&["cleanup"]).output().unwrap();
+    let cleaned = cluster.command(&["cleanup", "--all"]).output().unwrap();
     assert!(cleaned.status.success());
     assert!(String::from_utf8_lossy(&cleaned.stdout).contains("kube-system/svc-trace-"));
     assert_eq!(cluster.jobs(), [""; 0]);

@@ -728,3 +728,46 @@ async fn a_dry_run_shows_what_would_be_made_and_no_more() {
     let (_, said, told) = answered(&server, words).await;
     assert!(told.contains("nothing would be made: --agent-binary none") && shown(&said).0.is_empty(), "{said}{told}");
 }
+
+#[tokio::test]
+async fn cleanup_leaves_what_is_at_work() {
+    let age = |seconds: i64| {
+        jiff::Timestamp::now().checked_sub(jiff::SignedDuration::from_secs(seconds)).unwrap().to_string()
+    };
+    let job = |name: &str, seconds: i64, condition: &str| {
+        let conditions = if condition.is_empty() { json!([]) } else { json!([{"type": condition, "status": "True"}]) };
+        json!({"metadata": {"name": name, "namespace": "kube-system", "creationTimestamp": age(seconds)},
+            "spec": {"template": {}}, "status": {"conditions": conditions}})
+    };
+    for (words, gone) in [(&["cleanup"][..], 3), (&["cleanup", "--all"], 4)] {
+        let jobs = [
+            job("svc-trace-now", 20, ""),
+            job("svc-trace-old", 3600, ""),
+            job("svc-trace-done", 20, "Complete"),
+            job("svc-trace-failed", 20, "Failed"),
+        ];
+        let cluster = Cluster::default();
+        let server = ApiServer::start(move |request| match request.path.as_str() {
+            "/apis/batch/v1/jobs" => Some(list(&jobs)),
+            _ => cluster.answer(request),
+        })
+        .await;
+        let (exit, said, told) = answered(&server, words.to_vec()).await;
+        assert_eq!(exit, Some(0), "{said}{told}");
+        assert_eq!((server.count("DELETE", "/jobs/"), said.matches("\nremoved").count() + 1), (gone, gone), "{said}");
+        let at_work = "not removed: kube-system/svc-trace-now: somebody may be at work with it (--all)";
+        assert_eq!(said.contains(at_work), gone == 3, "{said}");
+    }
+}
+
+#[tokio::test]
+async fn a_printed_job_knows_the_contexts_namespace() {
+    let server = Cluster::default().start().await;
+    let (exit, said, told) = checked(&server, &["web", "--print-job", "img"]).await;
+    assert_eq!(exit, Some(0), "{told}");
+    assert!(said.contains(r#"args: ["check", "web", "-n", "shop"]"#), "{said}");
+    let (_, again, _) = checked(&server, &["web", "--print-job", "img"]).await;
+    let name = |text: &str| text.lines().find(|line| line.contains("name: svc-trace-check-")).map(ToOwned::to_owned);
+    let job = |text: &str| name(text.split("kind: Job").last().unwrap()).unwrap();
+    assert_ne!(job(&said), job(&again), "each run is its own");
+}

@@ -68,5 +68,5 @@ fn remove_all() {
 /// One line on standard error; where that is closed there is nobody to tell.
 fn tell(why: &str) {
     use std::io::Write;
-    let _ = writeln!(std::io::stderr().lock(), "not removed: {why} (kubectl svc-trace cleanup removes it)");
+    let _ = writeln!(std::io::stderr().lock(), "not removed: {why} (kubectl svc-trace cleanup --all removes it)");
 }

@@ -14,7 +14,7 @@ use super::node::{self, NodeRead, Way};
 use super::requests::Reader;
 use super::rights::Granted;
 use super::snapshot::{Objects, Snapshot};
-pub use super::sweep::Cleaned;
+pub use super::sweep::{Cleaned, Which};
 use super::{allow, allow_dns, companions, debug_pod, local, rights, sweep};
 use crate::query::{Port, Query, Target};
 use crate::report::{Code, Gap};
@@ -198,14 +198,14 @@ pub async fn settle(config: &CollectConfig, query: &Query, snapshot: &mut Snapsh
     Ok(())
 }
 
-/// Removes every Job that svc-trace ever left behind.
+/// Removes Jobs that svc-trace left behind.
 ///
 /// # Errors
 /// No connection, or the Jobs may not be listed.
-pub async fn cleanup(config: &CollectConfig) -> Result<Cleaned> {
+pub async fn cleanup(config: &CollectConfig, which: Which) -> Result<Cleaned> {
     let config = &config.limited();
     let client = connect(&config.kube).await?;
-    sweep::all(&client, &config.limits, config.pod.namespace()).await
+    sweep::clean(&client, &config.limits, config.pod.namespace(), which).await
 }
 
 /// The nodes to read, with the way that was chosen.

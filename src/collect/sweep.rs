@@ -19,20 +19,37 @@ pub struct Cleaned {
     pub removed: Vec<String>,
     /// What could not be removed, with the reason.
     pub failed: Vec<String>,
+    /// `namespace/name` of each Job that may still be at work, and stays.
+    pub kept: Vec<String>,
 }
 
-/// Removes every Job of ours: in all namespaces, or in `namespace` where all may not be listed.
+/// Which Jobs of ours are removed.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub enum Which {
+    /// Those that have ended, and those that should have long ago: nobody is at work with them.
+    #[default]
+    Left,
+    /// All, also what somebody is reading with just now.
+    All,
+}
+
+/// Removes Jobs of ours: in all namespaces, or in `namespace` where all may not be listed.
 ///
 /// # Errors
 /// The Jobs could not be listed.
-pub async fn all(client: &Client, limits: &Limits, namespace: &str) -> Result<Cleaned> {
+pub async fn clean(client: &Client, limits: &Limits, namespace: &str, which: Which) -> Result<Cleaned> {
     let everywhere = list(client, limits, None).await;
     let jobs = match everywhere {
         Err(KubeError::Api(status)) if status.code == 403 => list(client, limits, Some(namespace)).await,
         other => other,
     };
     match jobs {
-        Ok(jobs) => Ok(delete(client, limits, jobs).await),
+        Ok(jobs) => {
+            let (gone, kept): (Vec<Job>, Vec<Job>) =
+                jobs.into_iter().partition(|job| which == Which::All || has_ended(job) || is_expired(job));
+            let kept = kept.iter().map(full_name).collect();
+            Ok(Cleaned { kept, ..delete(client, limits, gone).await })
+        }
         Err(error) => Err(Error::Api {
             message: format!("the Jobs cannot be listed: {}", shorten(&super::client::chain(&error))),
             help: Some(format!("kubectl auth can-i list jobs.batch -n {namespace}")),
@@ -75,6 +92,17 @@ async fn delete(client: &Client, limits: &Limits, jobs: Vec<Job>) -> Cleaned {
         }
     }
     cleaned
+}
+
+fn full_name(job: &Job) -> String {
+    let text = |one: &Option<String>| one.clone().unwrap_or_default();
+    format!("{}/{}", text(&job.metadata.namespace), text(&job.metadata.name))
+}
+
+/// Whether its pod has ended.
+fn has_ended(job: &Job) -> bool {
+    let conditions = job.status.iter().flat_map(|status| status.conditions.iter().flatten());
+    conditions.into_iter().any(|one| one.status == "True" && (one.type_ == "Complete" || one.type_ == "Failed"))
 }
 
 /// Whether the cluster itself should have removed it by now.

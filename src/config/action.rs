@@ -7,6 +7,7 @@ use hickory_resolver::proto::rr::Name;
 
 use crate::cli::ShellArg;
 use crate::collect::config::{CollectConfig, KubeOptions};
+use crate::collect::sweep::Which;
 use crate::diagnose::PacketQuery;
 use crate::explain::Form;
 use crate::query::{Client, DnsQuery, Query, Target};
@@ -107,7 +108,12 @@ pub enum Action {
     /// List the embedded captures.
     DemoList,
     /// Remove what was left behind.
-    Cleanup(CollectConfig),
+    Cleanup {
+        /// The cluster.
+        collect: CollectConfig,
+        /// How much of it.
+        which: Which,
+    },
     /// Carry out the orders on standard input.
     Agent(crate::agent::Work),
     /// Print a completion script.
