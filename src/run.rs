@@ -91,22 +91,30 @@ impl Answer {
         }
     }
 
-    /// Writes the files, then the text. A reader that has seen enough and goes away is no failure.
+    /// Writes the text, then the files: what was found is told also where a file cannot be written. A reader that has seen
+    /// enough and goes away is no failure.
     ///
     /// # Errors
     /// If a file or the text cannot be written.
     pub fn write(&self, out: &mut impl Write) -> Result<()> {
+        let told = match out.write_all(self.text.as_bytes()).and_then(|()| out.flush()) {
+            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+            other => other,
+        };
+        let mut failed = told.err().map(Error::from);
+        let mut keep = |path: &Path, done: std::io::Result<()>| {
+            if let Err(source) = done {
+                failed.get_or_insert(Error::File { action: "write", path: path.to_owned(), source });
+            }
+        };
         for (path, text) in &self.files {
-            std::fs::write(path, text).map_err(|source| Error::File { action: "write", path: path.clone(), source })?;
+            keep(path, std::fs::write(path, text));
         }
         if let Some((path, text)) = &self.added {
             let add = || std::fs::OpenOptions::new().append(true).create(true).open(path)?.write_all(text.as_bytes());
-            add().map_err(|source| Error::File { action: "write", path: path.clone(), source })?;
+            keep(path, add());
         }
-        match out.write_all(self.text.as_bytes()).and_then(|()| out.flush()) {
-            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
-            other => Ok(other?),
-        }
+        failed.map_or(Ok(()), Err)
     }
 }
 
@@ -145,6 +153,11 @@ fn told(mut collect: CollectConfig) -> CollectConfig {
     collect
 }
 
+/// What will be written must be writable: a cluster is not read for an answer that has no place to go.
+fn files_of(output: &Output) -> Result<()> {
+    output.files.iter().try_for_each(|(_, path)| collect::may_write(path))
+}
+
 /// Waits for what is asked of a cluster, or for a signal.
 fn wait<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
     collect::interrupt::block_on(work)
@@ -156,7 +169,10 @@ fn trace(asked: &Asked, input: Input, sampling: Sampling, output: &Output) -> Re
             let query = asked.query("default");
             crate::analyze(&bundle::load(&path, &Scope::of(&query))?, &query)?
         }
-        Input::Live(collect) => wait(live(asked, told(*collect), sampling))?,
+        Input::Live(collect) => {
+            files_of(output)?;
+            wait(live(asked, told(*collect), sampling))?
+        }
         Input::Dumps { files, node, objects } => {
             let (mut snapshot, query) = objects_for(asked, objects)?;
             add_pasted(&mut snapshot, node.as_deref(), &files)?;
@@ -175,8 +191,24 @@ async fn live(asked: &Asked, collect: CollectConfig, sampling: Sampling) -> Resu
     if sampling == Sampling::Once || nodes.is_empty() {
         return Ok(report);
     }
-    Box::pin(collect::settle(&collect, &query, &mut snapshot, &nodes)).await?;
+    if let Err(error) = Box::pin(collect::settle(&collect, &query, &mut snapshot, &nodes)).await {
+        snapshot.gaps.push(only_once(error)?);
+    }
     crate::analyze(&snapshot, &query)
+}
+
+/// The first reading stands where a second one fails; a signal ends both.
+fn only_once(error: Error) -> Result<Gap> {
+    first_stands(error, "the second reading failed", "whether what differs from the objects differs still")
+}
+
+/// What was read before stands where more could not be read, and that is a gap; a signal ends all.
+fn first_stands(error: Error, what: &str, lost: &str) -> Result<Gap> {
+    if let Error::Interrupted = error {
+        return Err(error);
+    }
+    let gap = Gap::new(Code::ObjectsNotRead, None, format!("{what}: {error}"));
+    Ok(Gap { lost: Some(lost.to_owned()), help: error.hint(), ..gap })
 }
 
 fn dns(asked: &DnsAsked, input: DnsInput, output: &Output) -> Result<Answer> {
@@ -194,6 +226,8 @@ fn dns(asked: &DnsAsked, input: DnsInput, output: &Output) -> Result<Answer> {
             return Ok(Answer::text(text));
         }
         DnsInput::Live { collect, save } => {
+            files_of(output)?;
+            save.as_deref().map(collect::is_free).transpose()?;
             let collect = told(*collect);
             let (snapshot, report) = wait(live_dns(asked, &collect))?;
             if let Some(to) = save {
@@ -215,9 +249,16 @@ async fn live_dns(asked: &DnsAsked, collect: &CollectConfig) -> Result<(Snapshot
         // a pod that asks for itself has no rules of a node to read
         let in_pod = snapshot.probes.iter().any(|place| place.client != PlaceClient::Host);
         let via = if collect.via == Via::Local && in_pod { Via::ApiOnly } else { collect.via };
-        let read = collect::collect(&CollectConfig { nodes, via, ..collect.clone() }, &next).await?;
-        snapshot.nodes = read.nodes;
-        snapshot.gaps.extend(read.gaps);
+        match collect::collect(&CollectConfig { nodes, via, ..collect.clone() }, &next).await {
+            Ok(read) => {
+                snapshot.nodes = read.nodes;
+                snapshot.gaps.extend(read.gaps);
+            }
+            Err(error) => {
+                let what = format!("{} could not be traced", next.target_text);
+                snapshot.gaps.push(first_stands(error, &what, "what the rules of a node do with it")?);
+            }
+        }
         report = crate::analyze_dns(&snapshot, &query)?;
     }
     Ok((snapshot, report))
@@ -287,6 +328,7 @@ fn dry_run(asked: Option<&Asked>, collect: &CollectConfig) -> Result<Answer> {
 }
 
 fn make_bundle(asked: Option<&Asked>, reach: Reach, collect: CollectConfig, to: &Path) -> Result<Answer> {
+    collect::is_free(to)?;
     let collect = told(collect);
     let snapshot = wait(async {
         let namespace = collect::namespace(&collect)?;

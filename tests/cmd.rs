@@ -70,6 +70,34 @@ fn reports_are_written_to_files() {
     let nowhere = format!("json={}", folder.path().join("no/such/folder.json").display());
     let output = program().args(["demo", "--report", &nowhere]).output().unwrap();
     assert_eq!(output.status.code(), Some(2));
+    // the answer is told all the same
+    assert!(String::from_utf8_lossy(&output.stdout).contains("Service   default/echo"), "{output:?}");
+    // and no cluster is asked for one that has no place to go: there is no kubeconfig, which would be told else
+    let folder = folder.path().join("no/such/baseline");
+    let baseline = folder.to_str().unwrap();
+    for words in [
+        &["web", "--report", &nowhere][..],
+        &["dns", "--report", &nowhere],
+        &["check", "--report", &nowhere],
+        &["check", "--write-baseline", baseline],
+    ] {
+        let output = program().args(words).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.code() == Some(2) && said.starts_with("error: cannot write `"), "{words:?} {said}");
+    }
+}
+
+/// A bundle has a place of its own, which is looked at before a cluster is.
+#[test]
+fn no_cluster_is_read_into_what_is_there() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("x"), "").unwrap();
+    let taken = folder.path().to_str().unwrap();
+    for words in [&["collect", "-d", taken][..], &["dns", "--save", taken], &["check", "--save", taken]] {
+        let output = program().args(words).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.code() == Some(2) && said.contains("is not empty"), "{words:?} {said}");
+    }
 }
 
 #[test]

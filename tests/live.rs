@@ -771,3 +771,35 @@ async fn a_printed_job_knows_the_contexts_namespace() {
     let job = |text: &str| name(text.split("kind: Job").last().unwrap()).unwrap();
     assert_ne!(job(&said), job(&again), "each run is its own");
 }
+
+/// The stale cluster, whose API server fails when `times` answers with this part of their path were given.
+async fn that_fails_after(part: &'static str, times: usize) -> ApiServer {
+    let cluster = Cluster { exec: Reply::Exec(Exec::Dump("iptables-save", STALE)), ..Cluster::default() };
+    let given = std::sync::atomic::AtomicUsize::new(0);
+    ApiServer::start(move |request| {
+        let counts = request.method == "GET" && request.path.ends_with(part);
+        if counts && given.fetch_add(1, std::sync::atomic::Ordering::SeqCst) >= times {
+            return Some(Reply::Json(500, status(500, "InternalError", "etcd is away")));
+        }
+        cluster.answer(request)
+    })
+    .await
+}
+
+#[tokio::test]
+async fn what_was_read_stands_where_more_fails() {
+    // the objects once more, behind the node
+    let server = that_fails_after("/endpointslices", 1).await;
+    let (exit, said, told) = answered(&server, vec!["web"]).await;
+    assert_eq!(exit, Some(1), "{said}{told}");
+    let flat = said.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(flat.contains("the objects were not read again behind the nodes: the API server: etcd is away"), "{said}");
+    assert!(flat.contains("error["), "{said}");
+    // all of it once more, because it differs
+    let server = that_fails_after("/nodes", 1).await;
+    let (exit, said, told) = checked(&server, &["-A", "--suite", "dataplane"]).await;
+    let flat = said.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(told.contains("again in 10 s"), "{told}");
+    assert!(exit == Some(1) && flat.contains("10.244.9.9:8080"), "{said}{told}");
+    assert!(flat.contains("the second reading failed: the API server: etcd is away"), "{said}{told}");
+}

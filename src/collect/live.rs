@@ -249,14 +249,22 @@ async fn finish(
         config.say.line(format!("reading {}: {}", nodes.join(", "), found.chosen.why));
         let (mut reads, mut left) = read_nodes(config, reader.client(), granted, &found.objects, (nodes, rows)).await?;
         if reads.iter().any(|(_, read)| read.dumps.is_some()) && !services.is_empty() {
-            let mut after = api::again(reader, services).await?;
-            if !found.objects.stood_still(&after) && reader.may_ask(REREAD) {
-                config.say.line("the Service changed while it was read: reading once more");
-                api::refresh(reader, &mut found, after).await?;
-                (reads, left) = read_nodes(config, reader.client(), granted, &found.objects, (nodes, rows)).await?;
-                after = api::again(reader, services).await?;
+            // what was read of nodes stands, whatever becomes of this
+            match api::again(reader, services).await {
+                Ok(after) if found.objects.stood_still(&after) || !reader.may_ask(REREAD) => {
+                    snapshot.objects_after = Some(after);
+                }
+                Ok(after) => {
+                    config.say.line("the Service changed while it was read: reading once more");
+                    let refreshed = api::refresh(reader, &mut found, after).await;
+                    (reads, left) = read_nodes(config, reader.client(), granted, &found.objects, (nodes, rows)).await?;
+                    match refreshed.and(api::again(reader, services).await) {
+                        Ok(after) => snapshot.objects_after = Some(after),
+                        Err(error) => found.gaps.push(unsure(&error)),
+                    }
+                }
+                Err(error) => found.gaps.push(unsure(&error)),
             }
-            snapshot.objects_after = Some(after);
         }
         for (name, read) in reads {
             found.gaps.extend(read.gaps);
@@ -279,6 +287,12 @@ async fn finish(
     snapshot.gaps = found.gaps;
     snapshot.to = Some(now());
     Ok(snapshot)
+}
+
+/// The objects could not be read again behind the nodes.
+fn unsure(error: &Error) -> Gap {
+    let gap = Gap::new(Code::SnapshotSkew, None, format!("the objects were not read again behind the nodes: {error}"));
+    Gap { lost: Some("whether they changed while the nodes were read".into()), help: error.hint(), ..gap }
 }
 
 type Reads = (Vec<(String, NodeRead)>, Vec<Gap>);

@@ -54,7 +54,7 @@ pub use client::namespace;
 pub use config::CollectConfig;
 pub use dry_run::manifest;
 pub use live::{cleanup, collect, collect_all, collect_check, settle, settle_check};
-pub use save::{is_free, save};
+pub use save::{is_free, may_write, save};
 
 /// 64 bits that nobody can guess, as 16 hexadecimal digits: names and frames are made of them.
 fn random_hex() -> String {

@@ -53,6 +53,21 @@ pub fn is_free(path: &Path) -> Result<()> {
     }
 }
 
+/// Says of a file whether it may be written, before anything is read for it; what is there stays as it is.
+///
+/// # Errors
+/// What the system says.
+pub fn may_write(path: &Path) -> Result<()> {
+    let tried = match fs::metadata(path) {
+        Ok(there) if there.is_dir() => Err(std::io::ErrorKind::IsADirectory.into()),
+        Ok(there) if there.is_file() => fs::OpenOptions::new().append(true).open(path).map(drop),
+        // a pipe or a terminal
+        Ok(_) => Ok(()),
+        Err(_) => fs::OpenOptions::new().write(true).create_new(true).open(path).and_then(|_| fs::remove_file(path)),
+    };
+    tried.map_err(|source| Error::File { action: "write", path: path.to_owned(), source })
+}
+
 fn files(snapshot: &Snapshot) -> Result<Vec<(String, Vec<u8>)>> {
     let mut files = Vec::new();
     let whole: Vec<_> = snapshot.objects.whole.iter().collect();

@@ -19,7 +19,7 @@ use crate::report::check::SuiteKind;
 use crate::report::{Code, Gap, Report};
 use crate::{Error, Result, render};
 
-use super::{Answer, told, wait};
+use super::{Answer, files_of, first_stands, only_once, told, wait};
 
 /// After the time limit, for what is under way to be given up.
 const SLACK: Duration = Duration::from_secs(2);
@@ -45,6 +45,8 @@ pub(super) fn check(action: CheckAction, output: &Output) -> Result<Answer> {
             crate::analyze_check(&bundle::load(&path, &scope)?, &query)?
         }
         CheckInput::Live(config) => {
+            files_of(output)?;
+            files.write.as_deref().map(collect::may_write).transpose()?;
             let (config, bar) = watched(*config);
             let done = wait(within(limit, config, &Asked { query, sampling }));
             bar.finish_and_clear();
@@ -150,8 +152,8 @@ async fn live(config: CollectConfig, asked: &Asked) -> Result<(Snapshot, Report)
     if asked.sampling == Sampling::Settle && !nodes.is_empty() && !late(config.limits.settle) {
         match Box::pin(collect::settle_check(&config, namespace.as_deref(), &mut snapshot, &nodes)).await {
             // the first reading stands
-            Err(Error::TooLate) => {}
-            other => other?,
+            Ok(()) | Err(Error::TooLate) => {}
+            Err(error) => snapshot.gaps.push(only_once(error)?),
         }
         report = crate::analyze_check(&snapshot, &before)?;
     }
@@ -159,8 +161,11 @@ async fn live(config: CollectConfig, asked: &Asked) -> Result<(Snapshot, Report)
         if !late(Duration::ZERO) {
             let targets = targets(&snapshot, &query)?;
             match Box::pin(collect::connect::from_nodes(&pods, &mut snapshot, targets)).await {
-                Err(Error::TooLate) => {}
-                other => other?,
+                Ok(()) | Err(Error::TooLate) => {}
+                Err(error) => {
+                    let (what, lost) = ("no connection was tried", "whether connections are made");
+                    snapshot.gaps.push(first_stands(error, what, lost)?);
+                }
             }
         }
         report = crate::analyze_check(&snapshot, &query)?;
