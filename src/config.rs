@@ -13,6 +13,7 @@ use crate::cli::{
     NodeArgs, OutputArgs, PacketArgs, PageArg, PodArgs, ProfileArg, ProtocolArg, TerminalArgs, TraceArgs, ViaArg,
 };
 use crate::collect::config::{CollectConfig, KubeOptions, Limits, NodeChoice, PodOptions, Profile, Via, WhichNodes};
+use crate::collect::manifest::DEADLINE;
 use crate::collect::sweep::Which;
 use crate::diagnose::PacketQuery;
 use crate::explain::Form;
@@ -213,7 +214,10 @@ fn trace(args: TraceArgs, kube: KubeArgs) -> Result<Action> {
     }
     let input = match (bundle, node_dump.is_empty()) {
         (Some(path), true) => Input::Bundle(path),
-        (None, true) => Input::Live(Box::new(collect)),
+        (None, true) => {
+            in_a_pods_life(&collect)?;
+            Input::Live(Box::new(collect))
+        }
         (bundle, false) => {
             collect.via = Via::ApiOnly;
             let objects = bundle.map_or_else(|| ObjectsFrom::Api(Box::new(collect)), ObjectsFrom::Bundle);
@@ -263,7 +267,10 @@ fn dns(args: DnsArgs, kube: KubeArgs, around: &Surroundings) -> Result<Action> {
     let input = match input.bundle {
         Some(path) => DnsInput::Bundle(path),
         None if dry_run => DnsInput::DryRun(Box::new(collect)),
-        None => DnsInput::Live { collect: Box::new(collect), save },
+        None => {
+            in_a_pods_life(&collect)?;
+            DnsInput::Live { collect: Box::new(collect), save }
+        }
     };
     Ok(Action::Dns { asked, input })
 }
@@ -354,6 +361,7 @@ fn collect(args: CollectArgs, kube: KubeArgs) -> Result<Action> {
     let Some(to) = dir.or(output) else {
         return Err(Error::usage_help("`collect` does not say where to", "kubectl svc-trace collect -d DIR"));
     };
+    in_a_pods_life(&collect)?;
     let reach = if all_namespaces { Reach::Cluster } else { Reach::Namespace };
     Ok(Action::Collect { asked, reach, collect, to })
 }
@@ -401,7 +409,7 @@ fn collect_config(kube: KubeArgs, nodes: NodeArgs, pod: PodArgs) -> Result<Colle
         WhichNodes::Named(nodes.node)
     };
     Ok(CollectConfig {
-        kube: kube_options(kube, request),
+        kube: kube_options(kube),
         nodes: NodeChoice { which, max: nodes.max_nodes.and_then(|max| usize::try_from(max).ok()) },
         via: match pod.via {
             ViaArg::Pod => Via::DebugPod,
@@ -423,7 +431,20 @@ fn collect_config(kube: KubeArgs, nodes: NodeArgs, pod: PodArgs) -> Result<Colle
     })
 }
 
-fn kube_options(kube: KubeArgs, request_timeout: Option<Duration>) -> KubeOptions {
+/// A pod that is read with must not end before the reading may.
+fn in_a_pods_life(collect: &CollectConfig) -> Result<()> {
+    let Limits { node, pod_start, .. } = collect.limits;
+    let lives = Duration::from_secs(DEADLINE.unsigned_abs());
+    if collect.via == Via::DebugPod && node.saturating_add(pod_start) > lives {
+        return Err(Error::usage_help(
+            format!("`--timeout` of {node:?} is longer than a debug pod lives, which ends by itself after {lives:?}"),
+            "--timeout 4m; or --via kube-proxy, which makes none",
+        ));
+    }
+    Ok(())
+}
+
+fn kube_options(kube: KubeArgs) -> KubeOptions {
     KubeOptions {
         kubeconfig: kube.kubeconfig,
         context: kube.context,
@@ -432,7 +453,6 @@ fn kube_options(kube: KubeArgs, request_timeout: Option<Duration>) -> KubeOption
         namespace: kube.namespace,
         impersonate: kube.impersonate,
         impersonate_groups: kube.impersonate_groups,
-        request_timeout,
     }
 }
 

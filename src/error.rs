@@ -61,7 +61,8 @@ pub enum Error {
     /// A signal came while a cluster was read; what was made was removed.
     #[error("interrupted")]
     Interrupted,
-    /// The time of `--timeout` has passed; what was made was removed.
+    /// The time of `--timeout` has passed. What was made was removed; where not even that came to an end in time, because the
+    /// API server is silent, the cluster ends it by itself.
     #[error("it took longer than --timeout allows")]
     TooLate,
     /// The report could not be written.

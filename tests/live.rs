@@ -528,7 +528,7 @@ async fn where_slices_cannot_be_read_endpoints_are() {
 async fn an_api_server_that_is_silent_is_an_error_in_time() {
     let server = ApiServer::start(|_| Some(Reply::Silence)).await;
     let mut config = config(&server);
-    config.kube.request_timeout = Some(Duration::from_millis(300));
+    config.limits.request = Duration::from_millis(300);
     let began = Instant::now();
     let error = collect(&config, &by_name("web")).await.unwrap_err();
     ended_in_time(began);
@@ -585,6 +585,11 @@ async fn a_check_whose_time_is_over_says_what_it_knows() {
     ended_in_time(began);
     assert_eq!(exit, Some(3), "{said}{told}");
     assert!(said.contains("were over before the objects were read"), "{said}");
+    // a longer limit for one request is none for all
+    let began = Instant::now();
+    let (exit, said, told) = checked(&silent, &["-A", "--timeout", "1s", "--request-timeout", "30s"]).await;
+    ended_in_time(began);
+    assert!(exit == Some(3) && said.contains("were over before the objects were read"), "{said}{told}");
     let cluster = Cluster { services: 3, nodes: 2, exec: Reply::Exec(Exec::Silent), ..Cluster::default() };
     let server = cluster.start().await;
     let began = Instant::now();

@@ -128,13 +128,13 @@ pub async fn again(reader: &Reader, services: &[Name]) -> Result<Objects> {
         match service {
             Ok(service) => add(&mut objects.services, vec![service]),
             Err(Miss::NotFound) => {}
-            Err(Miss::Denied | Miss::Spent) => objects.services = None,
+            Err(Miss::Denied) => objects.services = None,
             Err(Miss::Failed(message)) => return Err(failed(message)),
         }
         match slices {
             Ok(slices) => add(&mut objects.slices, slices),
             Err(Miss::Failed(message)) => return Err(failed(message)),
-            Err(Miss::Denied | Miss::NotFound | Miss::Spent) => objects.slices = None,
+            Err(Miss::Denied | Miss::NotFound) => objects.slices = None,
         }
     }
     Ok(objects)
@@ -292,7 +292,7 @@ async fn every_service(reader: &Reader, namespace: &str, found: &mut Found) -> R
             found.objects.whole.insert("services".into());
         }
         Err(Miss::Failed(message)) => return Err(failed(message)),
-        Err(Miss::Denied | Miss::NotFound | Miss::Spent) => {
+        Err(Miss::Denied | Miss::NotFound) => {
             let here: Api<Service> = Api::namespaced(reader.client().clone(), namespace);
             if let Ok(some) = reader.list(&here, &ListParams::default()).await {
                 found.objects.services = Some(some);
@@ -318,7 +318,7 @@ async fn slices(reader: &Reader, found: &mut Found) -> Result<()> {
         match slices_of(reader, namespace, name).await {
             Ok(slices) => add(&mut found.objects.slices, slices),
             Err(Miss::Failed(message)) => return Err(failed(message)),
-            Err(Miss::Denied | Miss::NotFound | Miss::Spent) => {
+            Err(Miss::Denied | Miss::NotFound) => {
                 let api: Api<Endpoints> = Api::namespaced(reader.client().clone(), namespace);
                 let old = match reader.get(&api, name).await {
                     Err(Miss::NotFound) => Ok(Vec::new()),
@@ -442,7 +442,7 @@ async fn selected(reader: &Reader, config: &CollectConfig, objects: &Objects) ->
     match reader.list(&api, &ListParams::default().labels(selector)).await {
         Ok(nodes) => Ok(Some(nodes.into_iter().filter_map(|node| node.metadata.name).collect())),
         Err(Miss::Failed(message)) => Err(Error::usage(format!("--node-selector: {message}"))),
-        Err(Miss::Denied | Miss::NotFound | Miss::Spent) => Ok(Some(endpoint_nodes(objects))),
+        Err(Miss::Denied | Miss::NotFound) => Ok(Some(endpoint_nodes(objects))),
     }
 }
 

@@ -33,7 +33,7 @@ pub(super) async fn read(reader: &Reader, objects: &mut Objects, gaps: &mut Vec<
             Ok(found) => maps.extend(found),
             Err(Miss::Denied) => denied.push("get configmaps"),
             Err(Miss::Failed(message)) => return Err(failed(message)),
-            Err(Miss::NotFound | Miss::Spent) => {}
+            Err(Miss::NotFound) => {}
         }
     }
     if !denied.contains(&"get configmaps") {
@@ -45,7 +45,7 @@ pub(super) async fn read(reader: &Reader, objects: &mut Objects, gaps: &mut Vec<
             Ok(pods) => add(&mut objects.pods, pods),
             Err(Miss::Denied) => denied.push("list pods"),
             Err(Miss::Failed(message)) => return Err(failed(message)),
-            Err(Miss::NotFound | Miss::Spent) => {}
+            Err(Miss::NotFound) => {}
         }
     }
     let logs = logs(reader, objects, &mut denied, gaps).await;
@@ -100,7 +100,7 @@ async fn logs(reader: &Reader, objects: &Objects, denied: &mut Vec<&str>, gaps: 
                     denied.push("get pods/log");
                     return found;
                 }
-                Err(Miss::NotFound | Miss::Spent) => {}
+                Err(Miss::NotFound) => {}
                 // the log of an earlier container is often gone
                 Err(Miss::Failed(_)) if previous => {}
                 Err(Miss::Failed(message)) => {

@@ -25,7 +25,7 @@ pub async fn read(reader: &Reader, objects: &mut Objects, namespace: &str, nodes
         for node in nodes {
             match reader.list(&everywhere, &ListParams::default().fields(&format!("spec.nodeName={node}"))).await {
                 Ok(pods) => take(objects, namespace, node, pods),
-                Err(Miss::Denied | Miss::NotFound | Miss::Spent | Miss::Failed(_)) => system(reader, objects).await,
+                Err(Miss::Denied | Miss::NotFound | Miss::Failed(_)) => system(reader, objects).await,
             }
         }
         return;

@@ -33,18 +33,6 @@ pub struct CollectConfig {
     pub say: Say,
 }
 
-impl CollectConfig {
-    /// The same with `--request-timeout` as the limit of every request.
-    #[must_use]
-    pub fn limited(&self) -> Self {
-        let mut config = self.clone();
-        if let Some(limit) = config.kube.request_timeout {
-            config.limits.request = limit;
-        }
-        config
-    }
-}
-
 /// kubectl's connection flags, with kubectl's meanings.
 #[derive(Debug, Clone, Default)]
 pub struct KubeOptions {
@@ -62,8 +50,6 @@ pub struct KubeOptions {
     pub impersonate: Option<String>,
     /// `--as-group`, repeatable.
     pub impersonate_groups: Vec<String>,
-    /// `--request-timeout`; `None` is the default of [`Limits::REQUEST`].
-    pub request_timeout: Option<Duration>,
 }
 
 /// Which nodes are read, when `--from` does not decide it.

@@ -29,7 +29,6 @@ pub async fn from_nodes(
     snapshot: &mut Snapshot,
     targets: Vec<(String, Vec<Connection>)>,
 ) -> Result<()> {
-    let config = &config.limited();
     let targets: Vec<_> = targets.into_iter().filter(|(_, list)| !list.is_empty()).collect();
     if targets.is_empty() {
         return Ok(());

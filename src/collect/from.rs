@@ -104,7 +104,7 @@ fn selected(selector: &LabelSelector) -> String {
 fn missed(miss: &Miss, what: &str, namespace: &str) -> Error {
     match miss {
         Miss::Failed(message) => failed(message.clone()),
-        Miss::Denied | Miss::NotFound | Miss::Spent => Error::usage_help(
+        Miss::Denied | Miss::NotFound => Error::usage_help(
             format!("--from needs the right to {what} in `{namespace}`"),
             format!("kubectl auth can-i {what} -n {namespace}"),
         ),

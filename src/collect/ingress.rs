@@ -24,7 +24,7 @@ pub(super) async fn read(reader: &Reader, namespace: &str, name: &str, aim: &mut
             let message = format!("no Ingress `{}` in namespace `{}`", name.escape_debug(), namespace.escape_debug());
             return Err(Error::usage_help(message, "kubectl get ingresses -A"));
         }
-        Err(Miss::Denied | Miss::Spent) => {
+        Err(Miss::Denied) => {
             let message = format!("you may not get Ingresses in `{}`", namespace.escape_debug());
             return Err(Error::usage_help(message, "kubectl auth can-i get ingresses.networking.k8s.io"));
         }

@@ -31,7 +31,6 @@ const REREAD: usize = 2;
 /// # Errors
 /// No connection, or a client or node that does not exist; `Interrupted` on a signal, when all is removed.
 pub async fn collect(config: &CollectConfig, query: &Query) -> Result<Snapshot> {
-    let config = &config.limited();
     match from_cluster(config, query).await {
         Err(Error::Kubeconfig { message } | Error::Api { message, .. }) if config.via == Via::Local => {
             alone(config, &message).await
@@ -107,7 +106,6 @@ fn always() -> Vec<Row> {
 /// # Errors
 /// As of [`collect`].
 pub async fn collect_all(config: &CollectConfig, namespace: Option<&str>) -> Result<Snapshot> {
-    let config = &config.limited();
     let began = now();
     let client = connect(&config.kube).await?;
     let reader = Reader::new(client.clone(), config.limits.request);
@@ -129,7 +127,6 @@ pub async fn collect_all(config: &CollectConfig, namespace: Option<&str>) -> Res
 /// # Errors
 /// As of [`collect`].
 pub async fn collect_check(config: &CollectConfig, namespace: Option<&str>) -> Result<Snapshot> {
-    let config = &config.limited();
     let began = now();
     let client = connect(&config.kube).await?;
     let reader = Reader::new(client.clone(), config.limits.request);
@@ -203,7 +200,6 @@ pub async fn settle(config: &CollectConfig, query: &Query, snapshot: &mut Snapsh
 /// # Errors
 /// No connection, or the Jobs may not be listed.
 pub async fn cleanup(config: &CollectConfig, which: Which) -> Result<Cleaned> {
-    let config = &config.limited();
     let client = connect(&config.kube).await?;
     sweep::clean(&client, &config.limits, config.pod.namespace(), which).await
 }

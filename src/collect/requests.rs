@@ -25,8 +25,6 @@ pub enum Miss {
     Denied,
     /// There is no such thing.
     NotFound,
-    /// Not asked: the budget is spent on what matters more.
-    Spent,
     /// The request failed, in words.
     Failed(String),
 }
@@ -103,10 +101,10 @@ impl Reader {
     where
         F: Future<Output = Result<T, KubeError>>,
     {
-        let mut miss = Miss::Spent;
-        for _ in 0..2 {
+        let mut is_last = false;
+        loop {
             self.sent.fetch_add(1, Ordering::Relaxed);
-            miss = match timeout(self.limit, request()).await {
+            let miss = match timeout(self.limit, request()).await {
                 Ok(Ok(value)) => return Ok(value),
                 Err(_) => return Err(Miss::Failed(format!("no answer within {:?}", self.limit))),
                 Ok(Err(KubeError::Api(status))) => match status.code {
@@ -122,9 +120,12 @@ impl Reader {
                 },
                 Ok(Err(error)) => return Err(Miss::Failed(shorten(&super::client::chain(&error)))),
             };
+            if is_last {
+                return Err(miss);
+            }
+            is_last = true;
             tokio::time::sleep(Duration::from_millis(300)).await;
         }
-        Err(miss)
     }
 }
 
@@ -139,7 +140,7 @@ pub fn kept<T>(answer: Result<T, Miss>, act: Act<'_>, lost: &str, gaps: &mut Vec
             gaps.push(act.denied(None, lost));
             Ok(None)
         }
-        Err(Miss::NotFound | Miss::Spent) => Ok(None),
+        Err(Miss::NotFound) => Ok(None),
         Err(Miss::Failed(message)) => Err(failed(message)),
     }
 }

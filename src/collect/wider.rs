@@ -116,7 +116,6 @@ fn had<T>(
     match answer {
         Ok(list) => Ok(Some(list)),
         Err(Miss::NotFound) => Ok(Some(Vec::new())),
-        Err(Miss::Spent) => Ok(None),
         Err(Miss::Denied) => {
             denied.push(plural);
             Ok(None)

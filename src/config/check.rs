@@ -102,7 +102,7 @@ pub(super) fn check(args: CheckArgs, kube: KubeArgs) -> Result<Action> {
     };
     if let Some(image) = &typed.print_job {
         let job = super::print_job::job(image, &typed, &kube, &query.suites);
-        return Ok(Action::PrintJob { job, kube: super::kube_options(kube, None) });
+        return Ok(Action::PrintJob { job, kube: super::kube_options(kube) });
     }
     let sampling = if args.reach.no_settle { Sampling::Once } else { Sampling::Settle };
     let limit = args.timeout.as_deref().map(|text| duration("--timeout", text)).transpose()?;

@@ -81,7 +81,6 @@ fn kubectls_flags_mean_what_they_mean() {
         (Some("c"), Some("u"), Some("eve"))
     );
     assert_eq!(kube.impersonate_groups, ["g", "h"]);
-    assert_eq!(kube.request_timeout, Some(Duration::from_secs(5)));
     assert_eq!(live("web --request-timeout=5s").limits.request, Duration::from_secs(5));
     assert!(
         live("web --request-timeout 0").limits.request > Duration::from_secs(3600),
@@ -229,4 +228,18 @@ fn a_job_has_the_rights_that_its_suites_take() {
     ] {
         assert_eq!(job(typed).home, home, "{typed}");
     }
+}
+
+#[test]
+fn no_node_is_waited_for_longer_than_its_pod_lives() {
+    for (typed, seconds) in
+        [("web --timeout 5m", 300), ("dns --timeout 0", 86400), ("collect -d x --timeout 4m21s", 261)]
+    {
+        let why = "is longer than a debug pod lives, which ends by itself after 300s";
+        refused(typed, &format!("`--timeout` of {seconds}s {why}"));
+    }
+    assert_eq!(live("web --timeout 10m --local").limits.node, Duration::from_secs(600));
+    assert_eq!(live("web --timeout 4m").limits.node, Duration::from_secs(240));
+    assert_eq!(live("web --timeout 10m --via kube-proxy").limits.node, Duration::from_secs(600));
+    assert_eq!(live("web --timeout 5s").limits.pod_start, Duration::from_secs(5));
 }

@@ -39,7 +39,6 @@ const AT_ONCE: usize = 8;
 /// # Errors
 /// No connection, or a client or node that does not exist; `Interrupted` on a signal, when all is removed.
 pub async fn ask(config: &CollectConfig, query: &DnsQuery) -> Result<Snapshot> {
-    let config = &config.limited();
     let began = now();
     let client = connect(&config.kube).await?;
     let reader = Reader::new(client.clone(), config.limits.request);
