@@ -1,6 +1,8 @@
 //! Signs on a node of something that handles packets before netfilter or beside it: an eBPF dataplane, a policy agent,
 //! a virtual switch, an XDP program, a filter of tc, an early nftables chain. Says where they are, not what they do.
 
+use rustc_hash::FxHashMap;
+
 use super::Loc;
 use super::links::Links;
 use super::nft::Tables;
@@ -48,23 +50,44 @@ impl Agent {
     }
 
     /// Whether it may act on a packet that passes an interface. The AWS agent is on the interfaces of pods only
-    /// (aws-network-policy-agent README), a program, filter or chain where it was seen, the others on each path.
-    fn is_on(self, seen: Option<&str>, passed: &str) -> bool {
+    /// (aws-network-policy-agent README), a program, filter or chain where it was seen and on what lies above, the others
+    /// on each path.
+    fn is_on(self, seen: Option<&str>, above: &Above<'_>, passed: &str) -> bool {
         match self {
             Self::Cilium | Self::CalicoEbpf | Self::Antrea | Self::OvnKubernetes | Self::KubeOvn => true,
             Self::AwsPolicy => passed.starts_with("eni") || passed.starts_with("vlan"),
-            Self::Xdp | Self::Tc | Self::EarlyChain => seen.is_none_or(|seen| seen == passed),
+            Self::Xdp | Self::Tc | Self::EarlyChain => seen.is_none_or(|seen| seen == passed || above.has(passed)),
+        }
+    }
+}
+
+/// The interfaces whose packets also pass one: the bridge or bond that it is a port of, the VLAN that stands on it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Above<'snap> {
+    /// These.
+    Known(Vec<&'snap str>),
+    /// The node's interfaces were not read: any.
+    Unknown,
+}
+
+impl Above<'_> {
+    fn has(&self, passed: &str) -> bool {
+        match self {
+            Self::Known(names) => names.contains(&passed),
+            Self::Unknown => true,
         }
     }
 }
 
 /// One sign.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sign<'snap> {
     /// What it is a sign of.
     pub agent: Agent,
     /// Interface that it was seen on; `None` for one that is on no single interface.
     pub interface: Option<&'snap str>,
+    /// The interfaces above that one.
+    pub above: Above<'snap>,
     /// The line, where it is one.
     pub at: Option<Loc<'snap>>,
 }
@@ -87,7 +110,7 @@ impl Sign<'_> {
     /// Whether it may act on a packet that passes these interfaces. One that is not known may be any.
     #[must_use]
     pub fn concerns(&self, passed: &[Option<&str>]) -> bool {
-        passed.iter().any(|passed| passed.is_none_or(|passed| self.agent.is_on(self.interface, passed)))
+        passed.iter().any(|passed| passed.is_none_or(|passed| self.agent.is_on(self.interface, &self.above, passed)))
     }
 }
 
@@ -95,24 +118,71 @@ impl Sign<'_> {
 #[must_use]
 pub fn signs<'snap>(links: &Links<'snap>, filters: &[Filter<'snap>], nft: &Tables<'snap>) -> Vec<Sign<'snap>> {
     let mut found: Vec<Sign<'snap>> = Vec::new();
+    let uppers = Uppers::of(links);
+    let sign = |agent, interface: Option<&'snap str>, at| {
+        let above = interface.map_or(Above::Known(Vec::new()), |name| uppers.of_interface(name));
+        Sign { agent, interface, above, at }
+    };
     for interface in links.interfaces() {
         // One sign of each agent is enough.
         if let Some(agent) = agent_of_interface(interface.name)
             && !found.iter().any(|sign| sign.agent == agent)
         {
-            found.push(Sign { agent, interface: Some(interface.name), at: None });
+            found.push(sign(agent, Some(interface.name), None));
         }
         if interface.xdp {
-            found.push(Sign { agent: Agent::Xdp, interface: Some(interface.name), at: None });
+            found.push(sign(Agent::Xdp, Some(interface.name), None));
         }
     }
     for filter in filters {
-        found.push(Sign { agent: Agent::Tc, interface: Some(filter.interface), at: Some(filter.at) });
+        found.push(sign(Agent::Tc, Some(filter.interface), Some(filter.at)));
     }
-    for base in early_chains(nft) {
-        found.push(Sign { agent: Agent::EarlyChain, interface: base.device, at: Some(base.at) });
+    for chain in early_chains(nft) {
+        let mut devices = chain.base.devices().peekable();
+        if devices.peek().is_none() {
+            found.push(sign(Agent::EarlyChain, None, Some(chain.at)));
+        }
+        found.extend(devices.map(|device| sign(Agent::EarlyChain, Some(device), Some(chain.at))));
     }
     found
+}
+
+/// What lies above each interface, one step up.
+struct Uppers<'snap> {
+    next: Option<FxHashMap<&'snap str, Vec<&'snap str>>>,
+}
+
+impl<'snap> Uppers<'snap> {
+    fn of(links: &Links<'snap>) -> Self {
+        if links.interfaces().is_empty() {
+            return Self { next: None };
+        }
+        let mut next: FxHashMap<&str, Vec<&str>> = FxHashMap::default();
+        for interface in links.interfaces() {
+            if let Some(master) = interface.master {
+                next.entry(interface.name).or_default().push(master);
+            }
+            if let Some(below) = interface.below {
+                next.entry(below).or_default().push(interface.name);
+            }
+        }
+        Self { next: Some(next) }
+    }
+
+    fn of_interface(&self, name: &'snap str) -> Above<'snap> {
+        let Some(next) = &self.next else { return Above::Unknown };
+        let mut all = Vec::new();
+        let mut todo = vec![name];
+        while let Some(one) = todo.pop() {
+            for upper in next.get(one).into_iter().flatten() {
+                if !all.contains(upper) {
+                    all.push(*upper);
+                    todo.push(upper);
+                }
+            }
+        }
+        Above::Known(all)
+    }
 }
 
 /// Interfaces that only one agent makes: Cilium `pkg/defaults/node.go`, Calico `felix/dataplane/linux/dataplanedefs`
@@ -190,7 +260,8 @@ mod tests {
         case(&[("ip-link", link)], &["an XDP program on interface eth0"]);
         let dumps = node(&[("ip-link", link)]);
         let links = Links::read(&dumps, &[]);
-        let sign = signs(&links, &crate::dataplane::tc::filters(&dumps), &crate::dataplane::nft::read(&dumps))[0];
+        let signs = signs(&links, &crate::dataplane::tc::filters(&dumps), &crate::dataplane::nft::read(&dumps));
+        let sign = &signs[0];
         assert!(sign.concerns(&[Some("eth0")]) && sign.concerns(&[Some("cni0"), None]));
         assert!(!sign.concerns(&[Some("cni0"), Some("lo")]));
     }
@@ -206,6 +277,32 @@ mod tests {
     fn early_chains_tell() {
         let text = "table netdev early {\n\tchain in {\n\t\ttype filter hook ingress device \"eth0\" priority -500; policy accept;\n\t\tip saddr 10.0.0.1 drop\n\t}\n}\n";
         case(&[("nft-ruleset", text)], &["a chain of nftables that runs earlier on eth0: `ip saddr 10.0.0.1 drop`"]);
+    }
+
+    #[test]
+    fn a_chain_may_be_on_several_interfaces() {
+        let text = "table netdev e {\n\tchain c {\n\t\ttype filter hook ingress devices = { cni0, eth0 } priority filter; policy accept;\n\t\ttcp dport 80 drop\n\t}\n}\n";
+        let on = |name: &str| format!("a chain of nftables that runs earlier on {name}: `tcp dport 80 drop`");
+        case(&[("nft-ruleset", text)], &[&on("cni0"), &on("eth0")]);
+        let unread = text.replace("cni0,", "cni0 ");
+        case(&[("nft-ruleset", &unread)], &["a chain of nftables that runs earlier: `tcp dport 80 drop`"]);
+    }
+
+    #[test]
+    fn what_lies_below_an_interface_is_passed_too() {
+        let link = r#"[{"ifindex":2,"ifname":"eth0"},{"ifindex":3,"ifname":"cni0"},{"ifindex":4,"ifname":"eth0.7","link":"eth0"},
+            {"ifindex":7,"ifname":"veth1","master":"cni0","xdp":{"mode":2}},{"ifindex":8,"ifname":"ens1","master":"eth0","xdp":{"mode":1}}]"#;
+        let dumps = node(&[("ip-link", link)]);
+        let links = Links::read(&dumps, &[]);
+        let concerned = |passed: &str| -> Vec<_> {
+            let all = signs(&links, &[], &Tables::default());
+            all.iter().filter(|sign| sign.concerns(&[Some(passed)])).filter_map(|sign| sign.interface).collect()
+        };
+        assert_eq!(concerned("cni0"), ["veth1"]);
+        assert_eq!(concerned("eth0"), ["ens1"]);
+        assert_eq!(concerned("eth0.7"), ["ens1"]);
+        assert_eq!(concerned("veth1"), ["veth1"]);
+        assert!(concerned("veth2").is_empty());
     }
 
     #[test]

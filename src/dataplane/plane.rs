@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::OnceLock;
 
 use super::Loc;
-use super::ebpf::{Agent, Sign};
+use super::ebpf::{Above, Agent, Sign};
 use super::hooks::Hooks;
 use super::iptables::ruleset::{Backend, Committed, Ruleset};
 use super::iptables::{Body, Table};
@@ -154,7 +154,7 @@ impl<'snap> Plane<'snap> {
             let mut signs = super::ebpf::signs(&self.links, &super::tc::filters(self.dumps), self.nft());
             for agent in &self.agents {
                 if !signs.iter().any(|sign| sign.agent == *agent) {
-                    signs.push(Sign { agent: *agent, interface: None, at: None });
+                    signs.push(Sign { agent: *agent, interface: None, above: Above::Known(Vec::new()), at: None });
                 }
             }
             signs

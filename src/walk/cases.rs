@@ -351,9 +351,9 @@ fn what_is_cut_is_never_certain() {
 #[test]
 fn what_acts_beside_the_rules_takes_the_certainty() {
     let rules = dump(&[("nat", "-A PREROUTING -d 10.96.0.1/32 -p tcp -j DNAT --to-destination 10.244.2.5:8080")]);
-    let ends = |interface: &str, link: &str| -> Vec<String> {
+    let listed = |links: &str| -> Vec<String> {
         let mut dumps = node(rules.clone(), Completeness::Whole);
-        let link = format!(r#"[{{"ifindex":9,"ifname":"{interface}","flags":["UP"]{link}}}]"#);
+        let link = format!("[{links}]");
         dumps.dumps.insert("ip-link".into(), Dump { text: link, exit: Some(0), ..Dump::default() });
         let plane = Plane::new("n", &dumps, &[]);
         walk(&plane, &packet(POD, VIP))
@@ -361,10 +361,19 @@ fn what_acts_beside_the_rules_takes_the_certainty() {
             .map(|outcome| format!("{} {}", words(outcome), outcome.depends_on.len()))
             .collect()
     };
+    let ends =
+        |interface: &str, link: &str| listed(&format!(r#"{{"ifindex":9,"ifname":"{interface}","flags":["UP"]{link}}}"#));
     let unsure = ["indeterminate 1", "[if nothing acts beside the rules] delivered 10.244.2.5:8080 1"];
     assert_eq!(ends("cilium_host", ""), unsure);
     assert_eq!(ends("eth0", r#","xdp":{"mode":2,"prog":{"id":12}}"#), unsure);
     assert_eq!(ends("eth7", r#","xdp":{"mode":2,"prog":{"id":12}}"#), ["delivered 10.244.2.5:8080 0"]);
+    // The port of a bridge or bond is passed with it, and so is what a VLAN stands on.
+    let xdp = r#""xdp":{"mode":2,"prog":{"id":12}}"#;
+    assert_eq!(ends("veth1", &format!(r#","master":"cni0",{xdp}"#)), unsure);
+    assert_eq!(ends("ens1", &format!(r#","master":"eth0",{xdp}"#)), unsure);
+    assert_eq!(ends("veth1", &format!(r#","master":"cni1",{xdp}"#)), ["delivered 10.244.2.5:8080 0"]);
+    let vlan = r#"{"ifindex":2,"ifname":"eth0","link":"bond0"},{"ifindex":7,"ifname":"ens1","master":"bond0","xdp":{}}"#;
+    assert_eq!(listed(vlan), unsure);
 }
 
 #[test]

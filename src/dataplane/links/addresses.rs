@@ -21,6 +21,8 @@ pub struct Interface<'snap> {
     pub up: bool,
     /// Bridge, bond or VRF that it is a port of.
     pub master: Option<&'snap str>,
+    /// What it stands on, for a VLAN or a tunnel: the interface that its packets pass below it.
+    pub below: Option<&'snap str>,
     /// Kind that `ip -d link` tells: `veth`, `bridge`, `dummy`, `vrf`.
     pub kind: Option<&'snap str>,
     /// Kind of port, for a port of a master: `bridge`, `vrf`.
@@ -41,6 +43,7 @@ impl<'snap> Interface<'snap> {
             name,
             up: true,
             master: None,
+            below: None,
             kind: None,
             port_kind: None,
             group: None,
@@ -130,6 +133,7 @@ fn read_interface<'snap>(entry: &Json<'snap>) -> Option<Interface<'snap>> {
         name: entry.text("ifname")?,
         up: entry.has_word("flags", "UP"),
         master: entry.text("master"),
+        below: entry.text("link"),
         group: entry.text("group"),
         kind: entry.get("linkinfo").and_then(|info| info.text("info_kind")),
         port_kind: entry.get("linkinfo").and_then(|info| info.text("info_slave_kind")),
@@ -172,6 +176,7 @@ pub(crate) fn add_links<'snap>(interfaces: &mut Vec<Interface<'snap>>, list: &[J
             known.kind = entry.kind.or(known.kind);
             known.port_kind = entry.port_kind.or(known.port_kind);
             known.master = entry.master.or(known.master);
+            known.below = entry.below.or(known.below);
             known.xdp |= entry.xdp;
         } else {
             places.insert(entry.name, interfaces.len());

@@ -9,8 +9,8 @@ pub struct Base<'snap> {
     pub kind: &'snap str,
     /// `prerouting`, `ingress`.
     pub hook: &'snap str,
-    /// Interface that it is bound to.
-    pub device: Option<&'snap str>,
+    /// Interfaces that it is bound to, parted by commas: `cni0, eth0`; `None` if it is to none, or that cannot be read.
+    pub devices: Option<&'snap str>,
     /// How early; `None` if that cannot be told.
     pub priority: Option<i32>,
     /// What becomes of a packet that no rule decides over.
@@ -36,17 +36,39 @@ pub(super) fn read<'snap>(at: Loc<'snap>, family: &str) -> Option<Base<'snap>> {
     else {
         return None;
     };
-    let mut device = None;
-    if words.next_if(|word| *word == "device" || *word == "devices").is_some() {
-        device = words.next().map(|name| name.trim_matches('"'));
-    }
+    let devices = read_devices(head);
     let mut priority = None;
     if words.find(|word| *word == "priority").is_some() {
         priority = read_priority(&mut words, if family == "bridge" { &BRIDGE_PRIORITIES } else { &PRIORITIES });
     }
     let drops = rest.split_once("policy").is_some_and(|(_, policy)| policy.trim_start().starts_with("drop"));
     let policy = if drops { Policy::Drop } else { Policy::Accept };
-    Some(Base { kind, hook, device, priority, policy, at })
+    Some(Base { kind, hook, devices, priority, policy, at })
+}
+
+impl<'snap> Base<'snap> {
+    /// The interfaces that it is bound to, each by itself.
+    pub fn devices(&self) -> impl Iterator<Item = &'snap str> {
+        self.devices.unwrap_or_default().split(',').map(|name| name.trim().trim_matches('"')).filter(|n| !n.is_empty())
+    }
+}
+
+/// `device "eth0"`, `devices = { cni0, eth0 }`
+fn read_devices(head: &str) -> Option<&str> {
+    let (_, behind) = head.split_once(" device")?;
+    let (text, _) = behind.split_once(" priority ")?;
+    let list = match text.strip_prefix('s') {
+        Some(several) => several.trim().strip_prefix('=')?.trim().strip_prefix('{')?.strip_suffix('}')?,
+        None => text,
+    };
+    let list = list.trim();
+    // A name may begin others: `"eth*"`.
+    let plain = |name: &str| {
+        let name = name.trim();
+        let name = name.strip_prefix('"').map_or(Some(name), |name| name.strip_suffix('"')).unwrap_or_default();
+        !name.is_empty() && !name.contains(['*', '"', '{', '}', '$']) && !name.contains(char::is_whitespace)
+    };
+    list.split(',').all(plain).then_some(list)
 }
 
 /// Names of priorities; nftables src/rule.c std_prios and bridge_std_prios.
@@ -91,5 +113,26 @@ mod tests {
         case("netdev", "type filter hook ingress device \"eth0\" priority -500; policy accept;", Some(-500), accept);
         case("ip", "type nat hook postrouting priority srcnat;", Some(100), accept);
         case("ip", "type nat hook postrouting priority nonsense; policy accept;", None, accept);
+    }
+
+    #[track_caller]
+    fn devices(text: &str, expected: &[&str]) {
+        let text = format!("type filter hook ingress {text}priority filter; policy accept;");
+        let base = read(Loc { dump: "nft-ruleset", line: 1, text: &text }, "netdev").unwrap();
+        assert_eq!((base.devices().collect::<Vec<_>>(), base.priority), (expected.to_vec(), Some(0)), "{text}");
+    }
+
+    #[test]
+    fn devices_one_by_one() {
+        devices("device \"eth0\" ", &["eth0"]);
+        devices("device eth0 ", &["eth0"]);
+        devices("devices = { cni0, eth0 } ", &["cni0", "eth0"]);
+        devices("devices = { \"cni0\", \"eth0\" } ", &["cni0", "eth0"]);
+        // What cannot be read may be any.
+        devices("", &[]);
+        devices("devices = { cni0, eth0 ", &[]);
+        devices("devices { cni0 } ", &[]);
+        devices("devices = { cni0 eth0 } ", &[]);
+        devices("device \"eth*\" ", &[]);
     }
 }

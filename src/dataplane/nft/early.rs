@@ -3,7 +3,7 @@
 
 use rustc_hash::FxHashSet;
 
-use super::base::Policy;
+use super::base::{Base, Policy};
 use super::{Chain, Table, Tables};
 use crate::dataplane::Loc;
 
@@ -16,8 +16,8 @@ pub struct EarlyBase<'snap> {
     pub chain: &'snap str,
     /// `ingress`, `egress`, or a hook of a bridge.
     pub hook: &'snap str,
-    /// Interface that it is bound to.
-    pub device: Option<&'snap str>,
+    /// What makes it one, and which interfaces it is bound to.
+    pub base: Base<'snap>,
     /// The first line that may decide.
     pub at: Loc<'snap>,
 }
@@ -35,8 +35,7 @@ pub fn early_chains<'snap>(tables: &Tables<'snap>) -> Vec<EarlyBase<'snap>> {
             }
             let at = if base.policy == Policy::Drop { Some(base.at) } else { decides(table, chain) };
             if let Some(at) = at {
-                let (hook, device) = (base.hook, base.device);
-                found.push(EarlyBase { table: table.title, chain: chain.name, hook, device, at });
+                found.push(EarlyBase { table: table.title, chain: chain.name, hook: base.hook, base, at });
             }
         }
     }
@@ -186,8 +185,9 @@ table bridge br {
     #[test]
     fn what_comes_first() {
         let tables = index("nft-ruleset", TEXT);
-        let early: Vec<_> = early_chains(&tables).iter().map(|one| (one.chain, one.device, one.at.line)).collect();
-        assert_eq!(early, [("in", Some("lo"), 12), ("f", None, 22)]);
+        let early: Vec<_> =
+            early_chains(&tables).iter().map(|one| (one.chain, one.base.devices, one.at.line)).collect();
+        assert_eq!(early, [("in", Some("\"lo\""), 12), ("f", None, 22)]);
     }
 
     #[track_caller]
