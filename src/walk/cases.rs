@@ -334,6 +334,30 @@ fn switches_of_the_kernel() {
 }
 
 #[test]
+fn a_policy_rule_that_may_refuse_leaves_it_open() {
+    let ends = |rule: &str, from: &str, sport: Option<u16>| -> Vec<String> {
+        let mut dumps = node(dump(&[]), Completeness::Whole);
+        let text = format!(
+            r#"[{{"priority":0,"src":"all","table":"local"}},{{"priority":97,"src":"all",{rule}}},{{"priority":32766,"src":"all","table":"main"}}]"#
+        );
+        dumps.dumps.get_mut("ip-rule").unwrap().text = text;
+        let routes = ROUTES.replacen('[', r#"[{"type":"blackhole","dst":"8.8.8.8","table":"5"},"#, 1);
+        dumps.dumps.get_mut("ip-route").unwrap().text = routes;
+        let plane = Plane::new("n", &dumps, &[]);
+        walk(&plane, &Packet { from_port: sport, ..packet(from, "8.8.8.8:80") }).iter().map(words).collect()
+    };
+    let user = r#""uid_start":0,"uid_end":100"#;
+    assert_eq!(ends(&format!(r#"{user},"action":"blackhole""#), NODE, None), ["indeterminate"]);
+    assert_eq!(ends(&format!(r#"{user},"table":"5""#), NODE, None), ["indeterminate"]);
+    let port = r#""sport":40000,"action":"unreachable""#;
+    assert_eq!(ends(port, POD, None), ["indeterminate"]);
+    assert_eq!(ends(port, POD, Some(40000)), ["unroutable"]);
+    assert_eq!(ends(port, POD, Some(40001)), ["untouched 8.8.8.8:80"]);
+    assert_eq!(ends(r#""tun_id":5,"action":"blackhole""#, POD, None), ["indeterminate"]);
+    assert_eq!(ends(r#""iif":"eth0","action":"blackhole""#, POD, None), ["untouched 8.8.8.8:80"]);
+}
+
+#[test]
 fn what_is_cut_is_never_certain() {
     let whole = dump(&[("nat", "-A PREROUTING -d 10.96.0.1/32 -j DNAT --to-destination 10.244.2.5:8080")]);
     let dumps = node(whole, Completeness::Cut);

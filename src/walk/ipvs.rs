@@ -244,8 +244,8 @@ impl<'snap> Walker<'_, 'snap> {
                 return unroutable(&state, Reason::Sysctl(name));
             }
         }
-        if let Some(words) = Self::leave(&mut state, lookup) {
-            return unroutable(&state, Reason::Route(words));
+        if let Some(ended) = Self::leave(&mut state, lookup) {
+            return ended;
         }
         state.routed_for = (state.dst, state.mark);
         state.hook = Hook::Output;

@@ -315,11 +315,16 @@ impl<'snap> State<'snap> {
             to_port: None,
         };
         let lookup = plane.links.route(&key);
-        let back = Tri::any(lookup.possible().iter().map(|route| match (filter.loose.holds(), route.dev()) {
+        let mut ways = lookup.possible().iter().map(|route| match (filter.loose.holds(), route.dev()) {
             (true, _) => Tri::from(!route.kind.refuses()),
+            (false, _) if route.kind.refuses() => Tri::No,
             (false, Some(dev)) => Tri::from(dev == name),
             (false, None) => Tri::Unknown,
-        }));
+        });
+        let back = match ways.next() {
+            Some(first) if ways.all(|other| other == first) => first,
+            Some(_) | None => Tri::Unknown,
+        };
         let passes = (!local).and(back);
         let passes = if filter.accept_local.holds() { passes.or(local) } else { passes };
         let holds = if filter.invert.holds() { !passes } else { passes };

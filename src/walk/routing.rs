@@ -106,8 +106,8 @@ impl<'snap> Walker<'_, 'snap> {
             let name = self.plane.sysctls.forwarding_name(state.family, state.iif.name());
             return unroutable(&state, Reason::Sysctl(name));
         }
-        if let Some(words) = Self::leave(&mut state, &lookup) {
-            return unroutable(&state, Reason::Route(words));
+        if let Some(ended) = Self::leave(&mut state, &lookup) {
+            return ended;
         }
         state.hook = Hook::Forward;
         state.oif = state.route_oif;
@@ -128,8 +128,8 @@ impl<'snap> Walker<'_, 'snap> {
             }
         }
         state.original.src = state.src;
-        if let Some(words) = Self::leave(&mut state, &lookup) {
-            return unroutable(&state, Reason::Route(words));
+        if let Some(ended) = Self::leave(&mut state, &lookup) {
+            return ended;
         }
         state.oif = state.route_oif;
         state.routed_for = (state.dst, state.mark);
@@ -142,8 +142,8 @@ impl<'snap> Walker<'_, 'snap> {
             return smallvec![state.way()];
         }
         let lookup = self.plane.links.route(&Self::key(&state, Ingress::Here));
-        if let Some(words) = Self::leave(&mut state, &lookup) {
-            return unroutable(&state, Reason::Route(words));
+        if let Some(ended) = Self::leave(&mut state, &lookup) {
+            return ended;
         }
         state.routed_for = (state.dst, state.mark);
         // A loopback source may leave by another interface only with route_localnet (__mkroute_output).
@@ -164,16 +164,17 @@ impl<'snap> Walker<'_, 'snap> {
         smallvec![state.way()]
     }
 
-    /// Takes the way that a lookup gives; the words of why there is none.
-    pub(super) fn leave(state: &mut State<'snap>, lookup: &Lookup<'snap>) -> Option<String> {
+    /// Takes the way that a lookup gives; how it ends where there is none, or none that is certain.
+    pub(super) fn leave(state: &mut State<'snap>, lookup: &Lookup<'snap>) -> Option<Ways<'snap>> {
         match lookup {
             Lookup::Found(route) => {
                 if route.kind.refuses() {
-                    return Some(if route.kind == RouteKind::NoRoute {
+                    let words = if route.kind == RouteKind::NoRoute {
                         format!("no route to {}", state.dst)
                     } else {
                         route.text()
-                    });
+                    };
+                    return Some(unroutable(state, Reason::Route(words)));
                 }
                 state.route_oif = Iface::of(route.dev());
                 state.gateway = route.gateway();
@@ -185,9 +186,13 @@ impl<'snap> Walker<'_, 'snap> {
                 });
                 None
             }
-            Lookup::Unknown { possible, .. } => {
-                if !possible.is_empty() && possible.iter().all(|route| route.kind.refuses()) {
-                    return Some(format!("no route to {}", state.dst));
+            Lookup::Unknown { reason, possible } => {
+                let refused = possible.iter().filter(|route| route.kind.refuses()).count();
+                if possible.is_empty() || (refused > 0 && refused < possible.len()) {
+                    return Some(smallvec![state.undecided(Dependency::Fact(reason.clone()))]);
+                }
+                if refused > 0 {
+                    return Some(unroutable(state, Reason::Route(format!("no route to {}", state.dst))));
                 }
                 let mut devs = possible.iter().map(crate::dataplane::links::Route::dev);
                 let first = devs.next().flatten();
