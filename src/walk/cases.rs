@@ -307,6 +307,24 @@ fn state_gives_conditions_and_no_shares() {
 }
 
 #[test]
+fn several_states_of_one_rule_must_all_hold() {
+    let recent = "-m recent --rcheck --name OK --mask 255.255.255.255 --rsource";
+    let limit = "-m limit --limit 5/sec";
+    let known = "[when this client was entered in OK, unless the rate of 5/sec is used up] untouched 10.96.0.1:80";
+    for tests in [format!("{recent} {limit}"), format!("{limit} {recent}")] {
+        let filter = format!(":FORWARD DROP [0:0]\n-A FORWARD {tests} -j ACCEPT");
+        case(&[("filter", &filter)], POD, VIP, &[known, "dropped"]);
+    }
+    let two = format!(":FORWARD DROP [0:0]\n-A FORWARD {limit} -m connlimit --connlimit-upto 3 -j ACCEPT");
+    case(
+        &[("filter", &two)],
+        POD,
+        VIP,
+        &["untouched 10.96.0.1:80", "[when the rate of 5/sec is used up or the rate of 3 is used up] dropped"],
+    );
+}
+
+#[test]
 fn switches_of_the_kernel() {
     let rules = dump(&[(
         "nat",

@@ -45,6 +45,35 @@ pub(super) enum Fresh {
     Passes,
 }
 
+/// Tests of one rule that go by state: all must hold.
+#[derive(Debug, Default)]
+pub(super) struct States {
+    /// When those fail that hold for a new client.
+    failing: Vec<String>,
+    /// When those hold that fail for a new client.
+    holding: Vec<String>,
+}
+
+impl States {
+    pub(super) fn add(&mut self, fresh: bool, otherwise: String) {
+        let side = if fresh { &mut self.failing } else { &mut self.holding };
+        if !side.contains(&otherwise) {
+            side.push(otherwise);
+        }
+    }
+
+    /// What happens to a new client, and when it is otherwise; `None` if nothing goes by state.
+    pub(super) fn all(self) -> Option<(Fresh, String)> {
+        let failing = self.failing.join(" or ");
+        if self.holding.is_empty() {
+            return (!failing.is_empty()).then_some((Fresh::Matches, failing));
+        }
+        let holding = self.holding.join(" and ");
+        let otherwise = if failing.is_empty() { holding } else { format!("{holding}, unless {failing}") };
+        Some((Fresh::Passes, otherwise))
+    }
+}
+
 /// One test's answer.
 pub(super) enum Answer {
     Known(bool),
@@ -67,7 +96,7 @@ impl From<bool> for Answer {
 impl<'snap> State<'snap> {
     /// Whether all tests of a rule hold.
     pub(super) fn holds(&self, rule: &Rule<'snap>, plane: &Plane<'snap>) -> Holds {
-        let (mut chance, mut unknown, mut state) = (1.0, None, None);
+        let (mut chance, mut unknown, mut states) = (1.0, None, States::default());
         for test in &rule.matches {
             let negated = test.not == Not::Negated;
             match self.answer(test, plane) {
@@ -75,17 +104,14 @@ impl<'snap> State<'snap> {
                 Answer::Known(holds) if holds == negated => return Holds::No,
                 Answer::Known(_) => {}
                 Answer::Chance(p) => chance *= if negated { 1.0 - p } else { p },
-                Answer::State { fresh, otherwise } => state = Some((fresh != negated, otherwise)),
+                Answer::State { fresh, otherwise } => states.add(fresh != negated, otherwise),
                 Answer::Unknown(why) => unknown = unknown.or(Some(why)),
             }
         }
-        match (unknown, state) {
+        match (unknown, states.all()) {
+            _ if chance <= 0.0 => Holds::No,
             (Some(why), _) => Holds::Unknown(why),
-            (None, Some((fresh, otherwise))) => {
-                let fresh = if fresh { Fresh::Matches } else { Fresh::Passes };
-                Holds::State { fresh, otherwise, chance }
-            }
-            (None, None) if chance <= 0.0 => Holds::No,
+            (None, Some((fresh, otherwise))) => Holds::State { fresh, otherwise, chance },
             (None, None) => Holds::Yes(chance),
         }
     }

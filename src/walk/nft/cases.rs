@@ -162,6 +162,14 @@ fn shares_states_and_what_is_not_known() {
         &["when this client is entered in seen: dropped", "untouched"],
     );
     forward(
+        "ip saddr @seen limit rate 10/second drop",
+        &["when this client is entered in seen, unless `limit rate 10/second` is used up: dropped", "untouched"],
+    );
+    forward(
+        "numgen random mod 4 0 limit rate 10/second drop",
+        &["25 % dropped", "75 % untouched", "when `limit rate 10/second` is used up: untouched"],
+    );
+    forward(
         "osf name \"Linux\" tcp dport 443 drop",
         &["indeterminate", "if line 13 matches: dropped", "if line 13 does not match: untouched"],
     );

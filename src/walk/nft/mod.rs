@@ -122,8 +122,8 @@ impl<'snap> Walker<'_, 'snap> {
                     Answer::No => return Err(state.next_rule()),
                     _ if !matters => return Err(state.next_rule()),
                     Answer::Chance(chance) => return Ok(Step::Ways(fork(state, at, chance))),
-                    Answer::State { fresh, otherwise } => {
-                        return Ok(Step::Ways(by_state(state, at, fresh, &otherwise)));
+                    Answer::State { fresh, otherwise, chance } => {
+                        return Ok(Step::Ways(by_state(state, at, fresh, &otherwise, chance)));
                     }
                     Answer::Unknown(why) => return Ok(undecided(state, at, rule, why)),
                 }
@@ -366,12 +366,23 @@ fn fork(state: Box<State<'_>>, at: usize, chance: f64) -> Ways<'_> {
 }
 
 /// The rule matches or not by what came before: a fresh client goes one way, others the other.
-fn by_state<'snap>(state: Box<State<'snap>>, at: usize, fresh: super::matches::Fresh, otherwise: &str) -> Ways<'snap> {
+fn by_state<'snap>(
+    state: Box<State<'snap>>,
+    at: usize,
+    fresh: super::matches::Fresh,
+    otherwise: &str,
+    chance: f64,
+) -> Ways<'snap> {
     let mut known = state.clone();
     known.share = 0.0;
     known.only_when(&format!("when {otherwise}"));
     match fresh {
         super::matches::Fresh::Passes => smallvec![known.at_statement(at).way(), state.next_rule().way()],
+        super::matches::Fresh::Matches if chance < 1.0 => {
+            let mut ways = fork(state, at, chance);
+            ways.push(known.next_rule().way());
+            ways
+        }
         super::matches::Fresh::Matches => smallvec![state.at_statement(at).way(), known.next_rule().way()],
     }
 }

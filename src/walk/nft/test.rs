@@ -7,7 +7,7 @@ use crate::dataplane::nft::kind::Pattern;
 use crate::dataplane::nft::ruleset::Learning;
 use crate::dataplane::nft::set::{Element, Known, all_fit};
 use crate::dataplane::nft::statement::{Limit, Op, Right, Statement};
-use crate::walk::matches::Fresh;
+use crate::walk::matches::{Fresh, States};
 use crate::walk::state::State;
 
 /// What is known of tests.
@@ -20,7 +20,14 @@ pub(super) enum Answer {
     /// They hold for this share.
     Chance(f64),
     /// By state: what happens to a client that was never seen, and in words when it is otherwise.
-    State { fresh: Fresh, otherwise: String },
+    State {
+        /// For a new client.
+        fresh: Fresh,
+        /// When it is the other way round.
+        otherwise: String,
+        /// Share of the packets for which they hold, where they do.
+        chance: f64,
+    },
     /// It cannot be told, and why.
     Unknown(String),
 }
@@ -36,14 +43,18 @@ impl From<Option<bool>> for Answer {
 }
 
 impl Answer {
+    const fn by_state(fresh: Fresh, otherwise: String) -> Self {
+        Self::State { fresh, otherwise, chance: 1.0 }
+    }
+
     /// The reverse, where the values were there to compare.
     fn reverse(self) -> Self {
         match self {
             Self::Yes => Self::No,
             Self::No => Self::Yes,
             Self::Chance(chance) => Self::Chance(1.0 - chance),
-            Self::State { fresh: Fresh::Matches, otherwise } => Self::State { fresh: Fresh::Passes, otherwise },
-            Self::State { fresh: Fresh::Passes, otherwise } => Self::State { fresh: Fresh::Matches, otherwise },
+            Self::State { fresh: Fresh::Matches, otherwise, .. } => Self::by_state(Fresh::Passes, otherwise),
+            Self::State { fresh: Fresh::Passes, otherwise, .. } => Self::by_state(Fresh::Matches, otherwise),
             Self::Unknown(why) => Self::Unknown(why),
         }
     }
@@ -52,20 +63,20 @@ impl Answer {
 impl<'snap> State<'snap> {
     /// Whether all of these tests hold.
     pub(super) fn ask(&self, tests: &[Statement<'snap>], place: Place<'_, 'snap>) -> Answer {
-        let (mut chance, mut state, mut unknown) = (1.0, None, None);
+        let (mut chance, mut states, mut unknown) = (1.0, States::default(), None);
         for test in tests {
             match self.one_test(test, place) {
                 Answer::No => return Answer::No,
                 Answer::Yes => {}
                 Answer::Chance(part) => chance *= part,
-                Answer::State { fresh, otherwise } => state = Some((fresh, otherwise)),
+                Answer::State { fresh, otherwise, .. } => states.add(fresh == Fresh::Matches, otherwise),
                 Answer::Unknown(why) => unknown = unknown.or(Some(why)),
             }
         }
-        match (unknown, state) {
+        match (unknown, states.all()) {
+            _ if chance <= 0.0 => Answer::No,
             (Some(why), _) => Answer::Unknown(why),
-            (None, Some((fresh, otherwise))) => Answer::State { fresh, otherwise },
-            (None, None) if chance <= 0.0 => Answer::No,
+            (None, Some((fresh, otherwise))) => Answer::State { fresh, otherwise, chance },
             (None, None) if chance >= 1.0 => Answer::Yes,
             (None, None) => Answer::Chance(chance),
         }
@@ -81,10 +92,10 @@ impl<'snap> State<'snap> {
             },
             Statement::Unknown(text) => Answer::Unknown(format!("`{text}` is not understood")),
             Statement::Limit(Limit::Until, text) => {
-                Answer::State { fresh: Fresh::Matches, otherwise: format!("`{text}` is used up") }
+                Answer::by_state(Fresh::Matches, format!("`{text}` is used up"))
             }
             Statement::Limit(Limit::Over, text) => {
-                Answer::State { fresh: Fresh::Passes, otherwise: format!("there is more than `{text}`") }
+                Answer::by_state(Fresh::Passes, format!("there is more than `{text}`"))
             }
             Statement::Verdict(_)
             | Statement::Vmap(..)
@@ -145,10 +156,13 @@ fn negated(answer: Answer, op: Op) -> Answer {
 fn membership(found: Weighed<'_>) -> Answer {
     match found {
         Weighed::One(element) if element.limited => {
-            Answer::State { fresh: Fresh::Matches, otherwise: format!("`{}` is used up", element.text) }
+            Answer::by_state(Fresh::Matches, format!("`{}` is used up", element.text))
         }
         Weighed::One(_) => Answer::Yes,
         Weighed::None | Weighed::Break => Answer::No,
+        Weighed::Shares(shares) if shares.iter().flat_map(|(_, element)| element).any(|element| element.limited) => {
+            Answer::Unknown("an element of it holds by a state of its own".into())
+        }
         Weighed::Shares(shares) => {
             Answer::Chance(shares.iter().filter(|(_, element)| element.is_some()).map(|(share, _)| share).sum())
         }
@@ -163,7 +177,7 @@ fn learned(name: &str, found: &Weighed<'_>) -> Answer {
         Weighed::One(_) => ", as it was".into(),
         Weighed::Shares(_) | Weighed::None | Weighed::Perhaps(..) | Weighed::Break => String::new(),
     };
-    Answer::State { fresh: Fresh::Passes, otherwise: format!("this client is entered in {name}{now}") }
+    Answer::by_state(Fresh::Passes, format!("this client is entered in {name}{now}"))
 }
 
 /// One value against constants.
