@@ -193,6 +193,23 @@ pub enum Expr<'snap> {
 }
 
 impl Expr<'_> {
+    /// Whether it may give nothing because a map has no element for it.
+    #[must_use]
+    pub fn may_miss(&self) -> bool {
+        match self {
+            Self::Map(..) => true,
+            Self::Bits(left, _, right) => left.may_miss() || right.may_miss(),
+            Self::Concat(parts) => parts.iter().any(Self::may_miss),
+            Self::Payload(_)
+            | Self::Meta(_)
+            | Self::Ct(_)
+            | Self::Fib(_)
+            | Self::Spread { .. }
+            | Self::Constant(_)
+            | Self::Unknown(_) => false,
+        }
+    }
+
     /// What its constants are.
     #[must_use]
     pub fn kind(&self) -> Kind {

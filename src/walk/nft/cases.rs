@@ -133,6 +133,20 @@ fn marks() {
     forward("meta mark set mark or 0x4000 meta mark set mark xor 0x4000\nmeta mark != 0x0 drop", PASSES);
     forward("ct mark set 0x7 meta mark set ct mark\nmeta mark 7 drop", DROPS);
     forward("meta mark set tcp dport map { 80 : 0x5, 81 : 0x6 } meta mark 0x5 drop", DROPS);
+    // Where a map has no element the rule ends.
+    forward("meta mark set tcp dport map { 81 : 0x6 } accept\ndrop", DROPS);
+    forward("ct mark set ip daddr map { 1.1.1.1 : 0x1 } accept\ndrop", DROPS);
+    forward("ct mark set ip daddr map { 10.96.0.1 : 0x1 } accept\ndrop", PASSES);
+    for key in ["meta mark", "ct mark"] {
+        forward(
+            &format!("{key} set tcp sport map {{ 40000 : 0x1 }} accept\ndrop"),
+            &[
+                "indeterminate",
+                "if the map in line 13 has an element for it: untouched",
+                "if the map in line 13 has none: dropped",
+            ],
+        );
+    }
 }
 
 #[test]

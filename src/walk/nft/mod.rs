@@ -136,6 +136,9 @@ impl<'snap> Walker<'_, 'snap> {
             if let Some(frame) = state.frames.last_mut() {
                 frame.statement = at;
             }
+            if let Some(why) = state.may_break(statement, place) {
+                return Ok(marked_or_not(state, statement, at, rule, why));
+            }
             match self.act(state, place, rule, statement) {
                 Ok(ways) => return Ok(Step::Ways(ways)),
                 Err(next) => state = next,
@@ -180,7 +183,10 @@ impl<'snap> Walker<'_, 'snap> {
                 }
                 state.ctmark = match state.evaluate(value, place) {
                     Value::One(Known::Number { value, known }) => Bits { value: low(value), known: low(known) },
-                    _ => Bits { value: 0, known: 0 },
+                    Value::Break => return Ok(smallvec![state.next_rule().way()]),
+                    Value::One(_) | Value::Parts(_) | Value::Data(_) | Value::Spread { .. } | Value::Perhaps(..) => {
+                        Bits { value: 0, known: 0 }
+                    }
                 };
                 state.hop(place.base.table, place.chain, Action::Pass("ct mark set".into()), Some(rule.at));
                 Err(state)
@@ -425,6 +431,48 @@ impl State<'_> {
                 && self.made != Made::HereLooped
                 && matches!(self.hook, Hook::Prerouting | Hook::Output))
     }
+}
+
+impl<'snap> State<'snap> {
+    /// Why a mark may be set or the rule may break off: whether a map has an element is not known.
+    fn may_break(&self, statement: &Statement<'snap>, place: Place<'_, 'snap>) -> Option<String> {
+        let value = match statement {
+            Statement::Mark(value) => value,
+            Statement::CtMark(value) if self.has_connection(place) => value,
+            _ => return None,
+        };
+        match value.may_miss().then(|| self.evaluate(value, place)) {
+            Some(Value::Perhaps(why)) => Some(why),
+            Some(Value::One(Known::Unknown(why))) => Some(why),
+            _ => None,
+        }
+    }
+}
+
+/// The mark is set, to what is not known, or the rule breaks off.
+fn marked_or_not<'snap>(
+    state: Box<State<'snap>>,
+    statement: &Statement<'snap>,
+    at: usize,
+    rule: &Rule<'snap>,
+    why: String,
+) -> Step<'snap> {
+    let unknown = Bits { value: 0, known: 0 };
+    let mut marked = state.clone().at_statement(at);
+    match statement {
+        Statement::CtMark(_) => marked.ctmark = unknown,
+        _ => marked.mark = unknown,
+    }
+    let passed = state.clone().next_rule();
+    let line = rule.at.line;
+    Step::Undecided(
+        Dependency::Rule(rule.at, why),
+        state,
+        [
+            (format!("if the map in line {line} has an element for it"), smallvec![marked.way()]),
+            (format!("if the map in line {line} has none"), smallvec![passed.way()]),
+        ],
+    )
 }
 
 /// The lower 32 bits.
