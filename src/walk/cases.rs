@@ -307,6 +307,63 @@ fn state_gives_conditions_and_no_shares() {
 }
 
 #[test]
+fn what_a_rule_enters_the_next_one_sees() {
+    let list = "--name S --mask 255.255.255.255 --rsource";
+    let forward = |rules: &str, expected: &[&str]| case(&[("filter", rules)], POD, VIP, expected);
+    let (passes, drops) = (["untouched 10.96.0.1:80"], ["dropped"]);
+    let set = format!("-A FORWARD -m recent --set {list}");
+    forward(&format!("{set}\n-A FORWARD -m recent --rcheck {list} -j DROP"), &drops);
+    forward(&format!("{set}\n-A FORWARD -m recent ! --rcheck {list} -j DROP"), &passes);
+    forward(&format!("{set} -m recent --update --seconds 60 --hitcount 1 {list} -j DROP"), &drops);
+    forward(&format!("{set}\n{set}\n-A FORWARD -m recent --rcheck --hitcount 2 {list} -j DROP"), &drops);
+    forward(
+        &format!("{set}\n-A FORWARD -m recent --update --seconds 60 --hitcount 4 {list} -j DROP"),
+        &["[when this client was entered in S in the last 60 s] dropped", "untouched 10.96.0.1:80"],
+    );
+    // What stands before the test that fails is done all the same.
+    forward(&format!("{set} -p udp\n-A FORWARD -m recent --rcheck {list} -j DROP"), &[
+        "[when this client was entered in S] dropped",
+        "untouched 10.96.0.1:80",
+    ]);
+    forward(&format!("{set} -m mark --mark 1\n-A FORWARD -m recent --rcheck {list} -j DROP"), &drops);
+    let before = format!("-A FORWARD -p udp -m recent --set {list}\n-A FORWARD -m recent --rcheck {list} -j DROP");
+    forward(&before, &["[when this client was entered in S] dropped", "untouched 10.96.0.1:80"]);
+    let half = "-m statistic --mode random --probability 0.5";
+    let chance = format!("-A FORWARD {half} -m recent --set {list}\n-A FORWARD -m recent --rcheck {list} -j DROP");
+    forward(
+        &chance,
+        &["50.0 % dropped", "[when this client was entered in S] dropped", "50.0 % untouched 10.96.0.1:80"],
+    );
+    let remove = format!("-A FORWARD -m recent --remove {list}");
+    forward(&format!("{set}\n{remove}\n-A FORWARD -m recent --rcheck {list} -j DROP"), &passes);
+    forward(&format!("{set}\n{remove}\n{set}\n-A FORWARD -m recent --rcheck {list} -j DROP"), &drops);
+    let other = "--name S --mask 255.255.255.255 --rdest";
+    forward(
+        &format!("{set}\n-A FORWARD -m recent --rcheck {other} -j DROP"),
+        &["indeterminate", "[if line 7 matches] dropped", "[if line 7 does not match] untouched 10.96.0.1:80"],
+    );
+}
+
+#[test]
+fn what_a_rule_enters_in_an_ipset_the_next_one_sees() {
+    let ends = |rules: &str| -> Vec<String> {
+        let mut dumps = node(dump(&[("filter", rules)]), Completeness::Whole);
+        let sets =
+            "create foo hash:ip family inet hashsize 1024 maxelem 65536\ncreate list list:set size 8\nadd list foo\n";
+        dumps.dumps.insert("ipset-save".into(), Dump { text: sets.into(), exit: Some(0), ..Dump::default() });
+        walk(&Plane::new("n", &dumps, &[]), &packet(POD, VIP)).iter().map(words).collect()
+    };
+    let add = "-A FORWARD -j SET --add-set foo src --exist";
+    assert_eq!(ends("-A FORWARD -m set --match-set foo src -j DROP"), ["untouched 10.96.0.1:80"]);
+    assert_eq!(ends(&format!("{add}\n-A FORWARD -m set --match-set foo src -j DROP")), ["dropped"]);
+    let open = ["indeterminate", "[if line 7 matches] dropped", "[if line 7 does not match] untouched 10.96.0.1:80"];
+    assert_eq!(ends(&format!("{add}\n-A FORWARD -m set --match-set foo dst -j DROP")), open);
+    assert_eq!(ends(&format!("{add}\n-A FORWARD -m set --match-set list src -j DROP")), open);
+    assert_eq!(ends("-A FORWARD -j SET --del-set foo src\n-A FORWARD -m set --match-set foo src -j DROP"), open);
+    assert_eq!(ends("-A FORWARD -j SET --map-set foo src --map-mark"), ["indeterminate"]);
+}
+
+#[test]
 fn several_states_of_one_rule_must_all_hold() {
     let recent = "-m recent --rcheck --name OK --mask 255.255.255.255 --rsource";
     let limit = "-m limit --limit 5/sec";
@@ -403,8 +460,9 @@ fn what_acts_beside_the_rules_takes_the_certainty() {
             .map(|outcome| format!("{} {}", words(outcome), outcome.depends_on.len()))
             .collect()
     };
-    let ends =
-        |interface: &str, link: &str| listed(&format!(r#"{{"ifindex":9,"ifname":"{interface}","flags":["UP"]{link}}}"#));
+    let ends = |interface: &str, link: &str| {
+        listed(&format!(r#"{{"ifindex":9,"ifname":"{interface}","flags":["UP"]{link}}}"#))
+    };
     let unsure = ["indeterminate 1", "[if nothing acts beside the rules] delivered 10.244.2.5:8080 1"];
     assert_eq!(ends("cilium_host", ""), unsure);
     assert_eq!(ends("eth0", r#","xdp":{"mode":2,"prog":{"id":12}}"#), unsure);
@@ -414,7 +472,8 @@ fn what_acts_beside_the_rules_takes_the_certainty() {
     assert_eq!(ends("veth1", &format!(r#","master":"cni0",{xdp}"#)), unsure);
     assert_eq!(ends("ens1", &format!(r#","master":"eth0",{xdp}"#)), unsure);
     assert_eq!(ends("veth1", &format!(r#","master":"cni1",{xdp}"#)), ["delivered 10.244.2.5:8080 0"]);
-    let vlan = r#"{"ifindex":2,"ifname":"eth0","link":"bond0"},{"ifindex":7,"ifname":"ens1","master":"bond0","xdp":{}}"#;
+    let vlan =
+        r#"{"ifindex":2,"ifname":"eth0","link":"bond0"},{"ifindex":7,"ifname":"ens1","master":"bond0","xdp":{}}"#;
     assert_eq!(listed(vlan), unsure);
 }
 

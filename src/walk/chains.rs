@@ -6,6 +6,7 @@ use std::rc::Rc;
 use smallvec::smallvec;
 
 use super::ends::finish;
+use super::entered::Passage;
 use super::matches::{Fresh, Holds};
 use super::netfilter::{Step, Walker, Way, Ways};
 use super::packet::{Action, Dependency, Disposition, Reason};
@@ -60,10 +61,15 @@ impl<'snap> Walker<'_, 'snap> {
             };
             let place = Place { base, table, chain: chain.name };
             match state.holds(rule, self.plane) {
-                Holds::No => {}
-                Holds::Yes(chance) if chance >= 1.0 => return Step::Ways(self.take(state, place, rule, None)),
+                Holds::No => state.remember(rule, Passage::Passed, self.plane),
+                Holds::Yes(chance) if chance >= 1.0 => {
+                    state.remember(rule, Passage::Taken, self.plane);
+                    return Step::Ways(self.take(state, place, rule, None));
+                }
                 Holds::Yes(chance) => {
-                    let (taken, passed) = split(state, chance);
+                    let (mut taken, mut passed) = split(state, chance);
+                    taken.remember(rule, Passage::Taken, self.plane);
+                    passed.remember(rule, Passage::Passed, self.plane);
                     return Step::Ways(self.fork(taken, passed, place, rule));
                 }
                 Holds::State { fresh, otherwise, chance } => {
@@ -71,25 +77,35 @@ impl<'snap> Walker<'_, 'snap> {
                     known.share = 0.0;
                     known.only_when(&format!("when {otherwise}"));
                     return Step::Ways(match fresh {
-                        Fresh::Passes => self.fork(known, state, place, rule),
+                        Fresh::Passes => {
+                            known.remember(rule, Passage::Taken, self.plane);
+                            state.remember(rule, Passage::Passed, self.plane);
+                            self.fork(known, state, place, rule)
+                        }
                         Fresh::Matches => {
-                            let (taken, passed) = split(state, chance);
+                            let (mut taken, mut passed) = split(state, chance);
+                            taken.remember(rule, Passage::Taken, self.plane);
+                            passed.remember(rule, Passage::Passed, self.plane);
+                            known.remember(rule, Passage::Passed, self.plane);
                             let mut ways = self.fork(taken, passed, place, rule);
                             ways.push(known.way());
                             ways
                         }
                     });
                 }
-                Holds::Unknown(_) if matches!(rule.target, Target::None | Target::Pass) => {}
+                Holds::Unknown(_) if matches!(rule.target, Target::None | Target::Pass) && !rule.enters() => {}
                 Holds::Unknown(why) => {
-                    let taken = self.take(state.clone(), place, rule, None);
+                    let (mut taken, mut passed) = (state.clone(), state.clone());
+                    taken.remember(rule, Passage::Taken, self.plane);
+                    passed.remember(rule, Passage::Passed, self.plane);
+                    let taken = self.take(taken, place, rule, None);
                     let line = rule.at.line;
                     return Step::Undecided(
                         Dependency::Rule(rule.at, why),
-                        state.clone(),
+                        state,
                         [
                             (format!("if line {line} matches"), taken),
-                            (format!("if line {line} does not match"), smallvec![state.way()]),
+                            (format!("if line {line} does not match"), smallvec![passed.way()]),
                         ],
                     );
                 }

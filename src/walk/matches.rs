@@ -1,6 +1,7 @@
 //! Does a rule's test hold for this packet? Kernel semantics of each match, three-valued.
 //! Sources: Linux `net/netfilter/xt_*.c`, `net/ipv4/netfilter/ip_tables.c`.
 
+use super::entered::{Passage, Store, enters};
 use super::packet::Protocol;
 use super::state::{Iface, Made, State, Told};
 use crate::dataplane::hooks::Hook;
@@ -97,9 +98,18 @@ impl<'snap> State<'snap> {
     /// Whether all tests of a rule hold.
     pub(super) fn holds(&self, rule: &Rule<'snap>, plane: &Plane<'snap>) -> Holds {
         let (mut chance, mut unknown, mut states) = (1.0, None, States::default());
+        // What one test enters the next one sees.
+        let mut behind: Option<Box<Self>> = None;
         for test in &rule.matches {
             let negated = test.not == Not::Negated;
-            match self.answer(test, plane) {
+            let answer = behind.as_deref().unwrap_or(self).answer(test, plane);
+            if enters(test)
+                && let Test::Recent(recent) = &test.test
+            {
+                let state = behind.get_or_insert_with(|| Box::new(self.clone()));
+                state.remember_recent(recent, test.not, Passage::Taken, Tri::Yes);
+            }
+            match answer {
                 Answer::Never => return Holds::No,
                 Answer::Known(holds) if holds == negated => return Holds::No,
                 Answer::Known(_) => {}
@@ -116,7 +126,7 @@ impl<'snap> State<'snap> {
         }
     }
 
-    fn answer(&self, test: &Match<'snap>, plane: &Plane<'snap>) -> Answer {
+    pub(super) fn answer(&self, test: &Match<'snap>, plane: &Plane<'snap>) -> Answer {
         match &test.test {
             Test::Always => true.into(),
             Test::Address(Side::Dst, net) => net.contains(self.dst).into(),
@@ -156,6 +166,11 @@ impl<'snap> State<'snap> {
             Test::Recent(recent) => match recent.action {
                 RecentAction::Set => true.into(),
                 RecentAction::Check | RecentAction::Update | RecentAction::Remove => {
+                    let times = recent.hitcount.filter(|_| recent.action != RecentAction::Remove).unwrap_or(1);
+                    let store = Store::Recent(recent.name);
+                    if let Some(there) = self.entered.has(store, self.recent_key(recent).as_deref(), times) {
+                        return tri(there, || format!("whether an earlier rule entered it in {} is open", recent.name));
+                    }
                     let seconds = recent.seconds.map_or(String::new(), |s| format!(" in the last {s} s"));
                     Answer::State {
                         fresh: false,
@@ -304,7 +319,14 @@ impl<'snap> State<'snap> {
             oif: set_iface(self.oif),
             mark: (self.mark.known == u32::MAX).then_some(self.mark.value),
         };
+        if let Some(there) = self.entered.has(Store::Ipset(name), self.set_key(sides).as_deref(), 1) {
+            return tri(there, || format!("an earlier rule changes ipset {name} with this packet"));
+        }
         let membership = plane.sets().contains(name, sides, &fields);
+        let is_list = || plane.sets().get(name).is_none_or(|set| set.kind.starts_with("list"));
+        if self.entered.has_any_set() && !membership.tri.is_yes() && is_list() {
+            return Answer::Unknown(format!("an earlier rule changes a set that may be in {name}"));
+        }
         tri(membership.tri, || membership.why.clone().unwrap_or_else(|| format!("ipset {name} is not in the input")))
     }
 

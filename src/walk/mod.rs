@@ -6,6 +6,7 @@ mod admission;
 mod cases;
 mod chains;
 mod ends;
+mod entered;
 mod ipvs;
 mod matches;
 mod nat;

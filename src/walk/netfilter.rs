@@ -201,6 +201,7 @@ impl<'snap> Walker<'_, 'snap> {
             routed_for: (to, Bits::ZERO),
             masqueraded: None,
             gateway: None,
+            entered: super::entered::Entered::default(),
             balanced: None,
         });
         match &packet.entry {

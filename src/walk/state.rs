@@ -51,6 +51,8 @@ pub(super) struct State<'snap> {
     pub(super) masqueraded: Option<Loc<'snap>>,
     /// The next hop that routing chose.
     pub(super) gateway: Option<IpAddr>,
+    /// What rules have entered of it in lists and sets.
+    pub(super) entered: super::entered::Entered<'snap>,
     /// IPVS has sent it on: it takes it no more (`skb->ipvs_property`).
     pub(super) balanced: Option<Balanced>,
 }

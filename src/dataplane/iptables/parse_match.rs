@@ -163,7 +163,14 @@ fn option_test<'snap>(
 }
 
 fn recent<'snap>(words: &mut Words<'_, 'snap>, start: usize, into: &mut Vec<Match<'snap>>) -> Option<()> {
-    let mut recent = Recent { action: RecentAction::Check, name: "DEFAULT", seconds: None, hitcount: None };
+    let mut recent = Recent {
+        action: RecentAction::Check,
+        name: "DEFAULT",
+        seconds: None,
+        hitcount: None,
+        side: Side::Src,
+        mask: "",
+    };
     let mut not = Not::Plain;
     while let Some(option) = words.module_option() {
         match option.name {
@@ -174,10 +181,10 @@ fn recent<'snap>(words: &mut Words<'_, 'snap>, start: usize, into: &mut Vec<Matc
             "--name" => recent.name = words.value()?,
             "--seconds" => recent.seconds = Some(words.value()?.parse().ok()?),
             "--hitcount" => recent.hitcount = Some(words.value()?.parse().ok()?),
-            "--mask" => {
-                words.value()?;
-            }
-            "--reap" | "--rsource" | "--rdest" => {}
+            "--mask" => recent.mask = words.value()?,
+            "--rsource" => recent.side = Side::Src,
+            "--rdest" => recent.side = Side::Dst,
+            "--reap" => {}
             _ => return None,
         }
     }

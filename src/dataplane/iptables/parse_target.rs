@@ -23,11 +23,11 @@ pub(super) fn target<'snap>(name: &'snap str, words: &mut Words<'_, 'snap>) -> T
         "NOTRACK" => Some(Target::Notrack),
         "CT" => ct(words),
         "LOG" | "NFLOG" | "ULOG" | "TRACE" | "TCPMSS" | "CHECKSUM" | "CLASSIFY" | "AUDIT" | "TOS" | "DSCP" | "TTL"
-        | "HL" | "SECMARK" | "CONNSECMARK" | "SET" | "TEE" | "LED" | "IDLETIMER" | "RATEEST" | "TCPOPTSTRIP"
-        | "ECN" => {
+        | "HL" | "SECMARK" | "CONNSECMARK" | "TEE" | "LED" | "IDLETIMER" | "RATEEST" | "TCPOPTSTRIP" | "ECN" => {
             words.skip_module();
             Some(Target::Pass)
         }
+        "SET" => set(words),
         "QUEUE" | "NFQUEUE" | "TPROXY" | "SYNPROXY" | "CLUSTERIP" | "HMARK" => None,
         chain => return Target::Jump(chain),
     };
@@ -98,6 +98,24 @@ fn ct<'snap>(words: &mut Words<'_, 'snap>) -> Option<Target<'snap>> {
         }
     }
     Some(target)
+}
+
+/// What is added or deleted decides nothing here; a map of marks does.
+fn set<'snap>(words: &mut Words<'_, 'snap>) -> Option<Target<'snap>> {
+    while let Some(option) = words.module_option() {
+        match option.name {
+            "--add-set" | "--del-set" => {
+                words.value()?;
+                words.value()?;
+            }
+            "--timeout" => {
+                words.value()?;
+            }
+            "--exist" => {}
+            _ => return None,
+        }
+    }
+    Some(Target::Pass)
 }
 
 fn masquerade<'snap>(words: &mut Words<'_, 'snap>) -> Option<Target<'snap>> {

@@ -26,6 +26,16 @@ pub struct Rule<'snap> {
     pub at: Loc<'snap>,
 }
 
+impl Rule<'_> {
+    /// Whether it enters something of the packet in a list or set, or takes it out.
+    #[must_use]
+    pub fn enters(&self) -> bool {
+        let of_recent =
+            |one: &Match<'_>| matches!(&one.test, Test::Recent(recent) if recent.action != RecentAction::Check);
+        self.matches.iter().any(of_recent) || (self.target == Target::Pass && self.target_text.starts_with("-j SET "))
+    }
+}
+
 impl fmt::Display for Rule<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "-A {}", self.chain)?;
@@ -226,6 +236,10 @@ pub struct Recent<'snap> {
     pub seconds: Option<u32>,
     /// `--hitcount`
     pub hitcount: Option<u32>,
+    /// `--rsource`, `--rdest`
+    pub side: Side,
+    /// `--mask`
+    pub mask: &'snap str,
 }
 
 /// What `-m recent` does.

@@ -168,7 +168,7 @@ fn action<'snap>(words: &mut Words<'snap>, line: u32) -> Option<Statement<'snap>
         "limit" | "quota" => return limit(words, word),
         "ct" => return ct_action(words, line),
         "meta" | "ip" | "ip6" | "tcp" => return header_action(words),
-        "add" | "update" | "delete" | "set" => return dynamic(words),
+        "add" | "update" | "delete" | "set" => return dynamic(words, line),
         "reject" => return Some(reject(words)),
         "notrack" => {
             words.next();
@@ -318,18 +318,17 @@ fn header_action<'snap>(words: &mut Words<'snap>) -> Option<Statement<'snap>> {
 }
 
 /// `update @affinity-… { ip saddr timeout 1m }`; with a limit inside, it is one.
-fn dynamic<'snap>(words: &mut Words<'snap>) -> Option<Statement<'snap>> {
+fn dynamic<'snap>(words: &mut Words<'snap>, line: u32) -> Option<Statement<'snap>> {
     let place = words.place();
-    words.next();
-    if !words.keyword().starts_with('@') {
-        return None;
-    }
+    let adds = words.text()? != "delete";
+    let name = words.keyword().strip_prefix('@')?;
     words.next();
     let inside = words.braced()?;
     let text = words.since(place);
     let kind = if inside.contains(" over ") { Limit::Over } else { Limit::Until };
     let limited = [" limit ", " quota ", " ct count "].iter().any(|word| inside.contains(word));
-    Some(if limited { Statement::Limit(kind, text) } else { Statement::Pass(text) })
+    let key = || expression(&mut Words::of(inside), line).filter(|_| adds && !inside.contains(" : "));
+    Some(if limited { Statement::Limit(kind, text) } else { Statement::Enter(name, key()) })
 }
 
 /// `reject`, `reject with icmp port-unreachable`, `reject with icmpx type admin-prohibited`, `reject with tcp reset`

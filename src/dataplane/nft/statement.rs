@@ -157,7 +157,10 @@ pub enum Statement<'snap> {
     Notrack,
     /// `limit rate 10/minute`, `quota over 25 mbytes`, `ct count over 20`: by what came before.
     Limit(Limit, &'snap str),
-    /// `counter`, `log prefix "x"`, `update @set { ip saddr }`: decides nothing.
+    /// `update @set { ip saddr timeout 1m }`: what stands in the braces is in the set from here on. `None` if that is not
+    /// understood, or depends.
+    Enter(&'snap str, Option<Expr<'snap>>),
+    /// `counter`, `log prefix "x"`: decides nothing.
     Pass(&'snap str),
     /// Does something that is not understood, or simulated.
     Other(&'snap str),

@@ -172,7 +172,7 @@ fn shares_states_and_what_is_not_known() {
         &["when there is more than `limit rate over 10/second burst 5 packets`: dropped", "untouched"],
     );
     forward(
-        "update @seen { ip saddr timeout 1m }\nip saddr @seen drop",
+        "ip saddr @seen drop\nupdate @seen { ip saddr timeout 1m }",
         &["when this client is entered in seen: dropped", "untouched"],
     );
     forward(
@@ -191,6 +191,37 @@ fn shares_states_and_what_is_not_known() {
     forward("ip daddr 10.96.0.9 osf name \"Linux\" drop", PASSES);
     forward("queue num 0", &["indeterminate"]);
     forward("ip daddr set 10.0.0.1", &["indeterminate"]);
+}
+
+#[test]
+fn what_a_rule_enters_the_next_one_sees() {
+    forward("update @seen { ip saddr timeout 1m }\nip saddr @seen drop", DROPS);
+    forward("add @seen { ip saddr timeout 1m } ip saddr @seen drop", DROPS);
+    forward("update @seen { ip saddr timeout 1m }\nip saddr != @seen drop", PASSES);
+    forward(
+        "ip daddr 1.1.1.1 update @seen { ip saddr }\nip saddr @seen counter accept\ndrop",
+        &["when this client is entered in seen: untouched", "dropped"],
+    );
+    for open in [
+        "update @seen { ip daddr timeout 1m }\nip saddr @seen drop",
+        "delete @seen { ip saddr }\nip saddr @seen drop",
+        "update @seen { ip saddr }\ndelete @seen { ip saddr }\nip saddr @seen drop",
+    ] {
+        let ends = ["indeterminate", "dropped", "untouched"];
+        let walked = walked(&format!(
+            "table inet t {{
+                set seen {{
+                    type ipv4_addr
+                    flags dynamic,timeout
+                }}
+                chain c {{
+                    type filter hook forward priority filter; policy accept;
+                    {open}
+                }}
+            }}"
+        ));
+        assert!(walked.len() == 3 && walked.iter().zip(ends).all(|(is, end)| is.ends_with(end)), "{open}: {walked:?}");
+    }
 }
 
 #[test]

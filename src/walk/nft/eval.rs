@@ -13,6 +13,7 @@ use crate::dataplane::nft::expr::{
 use crate::dataplane::nft::kind::{Pattern, number_of};
 use crate::dataplane::nft::set::{Data, Datum, Element, Found, Known};
 use crate::dataplane::plane::Family;
+use crate::walk::entered::Store;
 use crate::walk::packet::Protocol;
 use crate::walk::state::{Bits, Bound, Iface, Made, State, Told};
 
@@ -114,11 +115,21 @@ impl<'snap> State<'snap> {
             Value::Data(data) => data.iter().map(known_of).collect(),
             Value::Perhaps(why) => vec![Known::Unknown(why)],
         };
+        if let Lookup::Named(name) = lookup
+            && self.entered.has(Store::Nft(place.base.table, name), None, 1).is_some()
+        {
+            return Weighed::Perhaps(Vec::new(), format!("an earlier rule changes @{name} with this packet"));
+        }
         match place.find(lookup, &values) {
             Found::One(element) => Weighed::One(element),
             Found::None => Weighed::None,
             Found::Perhaps(elements, why) => Weighed::Perhaps(elements, why),
         }
+    }
+
+    /// Whether a value is in a set because of this packet; `None` if it has nothing to do with it.
+    pub(super) fn entered_in(&self, name: &'snap str, value: &Value<'snap>, place: Place<'_, 'snap>) -> Option<Tri> {
+        self.entered.has(Store::Nft(place.base.table, name), super::key_of(value).as_deref(), 1)
     }
 
     fn payload(&self, payload: Payload) -> Value<'snap> {

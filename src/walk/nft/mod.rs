@@ -12,10 +12,10 @@ use smallvec::smallvec;
 use self::eval::{Value, Weighed};
 use self::test::Answer;
 use super::chains::ends;
+use super::entered::{Standing, Store};
 use super::netfilter::{Step, Walker, Ways};
 use super::packet::{Action, Dependency, Disposition, Reason};
 use super::state::{Bits, Frame, Made, State, Told};
-use crate::dataplane::Loc;
 use crate::dataplane::hooks::{BaseBody, BaseChain, Hook, Kind};
 use crate::dataplane::nft::base::Policy;
 use crate::dataplane::nft::expr::{Expr, Lookup};
@@ -23,6 +23,7 @@ use crate::dataplane::nft::set::{Data, Found, Known};
 use crate::dataplane::nft::statement::{Rule, Statement, Verdict};
 use crate::dataplane::nft::{Chain, Table};
 use crate::dataplane::plane::{Family, Plane};
+use crate::dataplane::Loc;
 
 /// Chains inside each other, at most (Linux `NFT_JUMP_STACK_SIZE`).
 const DEEP: usize = 16;
@@ -158,6 +159,12 @@ impl<'snap> Walker<'_, 'snap> {
     ) -> Result<Ways<'snap>, Box<State<'snap>>> {
         match statement {
             Statement::Match { .. } | Statement::Unknown(_) | Statement::Limit(..) | Statement::Pass(_) => Err(state),
+            Statement::Enter(name, key) => {
+                let key = key.as_ref().and_then(|key| key_of(&state.evaluate(key, place)));
+                let store = Store::Nft(place.base.table, name);
+                state.entered.set(store, key, Standing::There);
+                Err(state)
+            }
             Statement::Verdict(verdict) => self.verdict(state, place, *verdict, rule.at, None),
             Statement::Vmap(key, lookup) => self.vmap(state, place, rule, key, lookup),
             Statement::Mark(value) => {
@@ -473,6 +480,18 @@ fn marked_or_not<'snap>(
             (format!("if the map in line {line} has none"), smallvec![passed.way()]),
         ],
     )
+}
+
+/// What is entered in a set, in words; `None` if it is not known.
+fn key_of(value: &Value<'_>) -> Option<String> {
+    let told = |known: &Known<'_>| matches!(known, Known::Between(..)) || known.why().is_none();
+    match value {
+        Value::One(known) if told(known) => Some(format!("{:?}", [known])),
+        Value::Parts(parts) if parts.iter().all(told) => Some(format!("{parts:?}")),
+        Value::One(_) | Value::Parts(_) | Value::Data(_) | Value::Spread { .. } | Value::Perhaps(_) | Value::Break => {
+            None
+        }
+    }
 }
 
 /// The lower 32 bits.

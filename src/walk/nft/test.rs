@@ -91,9 +91,7 @@ impl<'snap> State<'snap> {
                 other => other,
             },
             Statement::Unknown(text) => Answer::Unknown(format!("`{text}` is not understood")),
-            Statement::Limit(Limit::Until, text) => {
-                Answer::by_state(Fresh::Matches, format!("`{text}` is used up"))
-            }
+            Statement::Limit(Limit::Until, text) => Answer::by_state(Fresh::Matches, format!("`{text}` is used up")),
             Statement::Limit(Limit::Over, text) => {
                 Answer::by_state(Fresh::Passes, format!("there is more than `{text}`"))
             }
@@ -107,6 +105,7 @@ impl<'snap> State<'snap> {
             | Statement::Redirect(_)
             | Statement::Reject(_)
             | Statement::Notrack
+            | Statement::Enter(..)
             | Statement::Pass(_)
             | Statement::Other(_) => Answer::Yes,
         }
@@ -119,6 +118,10 @@ impl<'snap> State<'snap> {
         }
         match right {
             Right::Named(name) => {
+                if let Some(there) = self.entered_in(name, &value, place) {
+                    let why = || Answer::Unknown(format!("an earlier rule changes @{name} with this packet"));
+                    return negated(if there.is_yes() { Answer::Yes } else { why() }, op);
+                }
                 let dynamic = place.table.set(name).is_some_and(|set| set.learning() == Learning::Packets);
                 let found = self.look_up(left, &Lookup::Named(name), place);
                 let answer = if dynamic { learned(name, &found) } else { membership(found) };
