@@ -364,6 +364,30 @@ fn what_a_rule_enters_in_an_ipset_the_next_one_sees() {
 }
 
 #[test]
+fn what_stays_on_its_bridge_is_bridged() {
+    let nat = ("nat", "-A PREROUTING -d 10.96.0.1/32 -j DNAT --to-destination 10.244.1.5:8080");
+    let ends = |nat, test: &str, call: &str| -> Vec<String> {
+        let filter = format!("-A FORWARD -m physdev {test} -j DROP");
+        let mut dumps = node(dump(&[nat, ("filter", &filter)]), Completeness::Whole);
+        let link = r#"[{"ifindex":3,"ifname":"cni0","linkinfo":{"info_kind":"bridge"}},{"ifindex":2,"ifname":"eth0","linkinfo":{"info_kind":"bond"}}]"#;
+        dumps.dumps.insert("ip-link".into(), Dump { text: link.into(), exit: Some(0), ..Dump::default() });
+        let sysctl = format!("{SWITCHES}net.bridge.bridge-nf-call-iptables = {call}\n");
+        dumps.dumps.get_mut("sysctl").unwrap().text = sysctl;
+        walk(&Plane::new("n", &dumps, &[]), &packet(POD, VIP)).iter().map(words).collect()
+    };
+    for test in ["--physdev-is-bridged", "--physdev-is-out", "--physdev-is-in", "--physdev-is-in --physdev-is-bridged"] {
+        assert_eq!(ends(nat, test, "1"), ["dropped"], "{test}");
+        assert_eq!(ends(nat, test, "0"), ["delivered 10.244.1.5:8080"], "{test}");
+    }
+    assert_eq!(ends(nat, "! --physdev-is-bridged", "1"), ["delivered 10.244.1.5:8080"]);
+    assert_eq!(ends(nat, "--physdev-out veth1", "1")[0], "indeterminate");
+    let routed = ("nat", "-A PREROUTING -d 10.96.0.1/32 -j DNAT --to-destination 10.244.2.5:8080");
+    for test in ["--physdev-is-bridged", "--physdev-is-out", "--physdev-out veth1"] {
+        assert_eq!(ends(routed, test, "1"), ["delivered 10.244.2.5:8080"], "{test}");
+    }
+}
+
+#[test]
 fn several_states_of_one_rule_must_all_hold() {
     let recent = "-m recent --rcheck --name OK --mask 255.255.255.255 --rsource";
     let limit = "-m limit --limit 5/sec";

@@ -330,18 +330,27 @@ impl<'snap> State<'snap> {
         tri(membership.tri, || membership.why.clone().unwrap_or_else(|| format!("ipset {name} is not in the input")))
     }
 
-    /// xt_physdev looks at the bridge port a packet came in by; routed packets have none beyond PREROUTING's own.
+    /// xt_physdev looks at the bridge ports a packet came in by and leaves by. It leaves by one only if it stays on its
+    /// bridge (`br_netfilter_hooks.c` br_nf_forward_ip, br_nf_pre_routing_finish): what is routed has none.
     fn physdev(&self, physdev: &Physdev<'snap>, plane: &Plane<'snap>) -> Answer {
         let bridged_in = match self.iif {
             Iface::None => Tri::No,
             Iface::Known(name) => plane.links.is_bridge(name).and(plane.sysctls.bridge_nf_call(self.family).into()),
             Iface::Unknown => Tri::Unknown,
         };
+        let stays = match (self.made, self.hook, self.iif, self.oif) {
+            (Made::Elsewhere, Hook::Forward | Hook::Postrouting, Iface::Known(by), Iface::Known(to)) => (by == to).into(),
+            (Made::Elsewhere, Hook::Forward | Hook::Postrouting, ..) => Tri::Unknown,
+            (Made::Here | Made::HereLooped | Made::Elsewhere, ..) => Tri::No,
+        };
+        let bridged = bridged_in.and(stays);
         match physdev {
             Physdev::IsIn => tri(bridged_in, || "whether it came in by a bridge port is not known".into()),
             Physdev::In(_) if bridged_in.is_no() => false.into(),
             Physdev::In(_) => Answer::Unknown("the bridge port that it came in by is not known".into()),
-            Physdev::IsOut | Physdev::IsBridged | Physdev::Out(_) => false.into(),
+            Physdev::IsOut | Physdev::IsBridged => tri(bridged, || "whether it stays on its bridge is not known".into()),
+            Physdev::Out(_) if bridged.is_no() => false.into(),
+            Physdev::Out(_) => Answer::Unknown("the bridge port that it leaves by is not known".into()),
         }
     }
 
