@@ -388,6 +388,19 @@ fn what_stays_on_its_bridge_is_bridged() {
 }
 
 #[test]
+fn the_connection_itself_counts() {
+    let forward = |test: &str, expected: &[&str]| {
+        case(&[("filter", &format!("-A FORWARD -p tcp -m connlimit {test} -j DROP"))], POD, VIP, expected);
+    };
+    forward("--connlimit-above 0 --connlimit-mask 32 --connlimit-saddr", &["dropped"]);
+    forward("--connlimit-upto 0 --connlimit-mask 32 --connlimit-saddr", &["untouched 10.96.0.1:80"]);
+    forward(
+        "--connlimit-above 1 --connlimit-mask 32 --connlimit-saddr",
+        &["[when there are more than 1] dropped", "untouched 10.96.0.1:80"],
+    );
+}
+
+#[test]
 fn several_states_of_one_rule_must_all_hold() {
     let recent = "-m recent --rcheck --name OK --mask 255.255.255.255 --rsource";
     let limit = "-m limit --limit 5/sec";

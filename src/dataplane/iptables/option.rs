@@ -30,6 +30,17 @@ pub enum Not {
     Negated,
 }
 
+impl Not {
+    /// The other one.
+    #[must_use]
+    pub const fn reverse(self) -> Self {
+        match self {
+            Self::Plain => Self::Negated,
+            Self::Negated => Self::Plain,
+        }
+    }
+}
+
 impl<'a, 'snap> Words<'a, 'snap> {
     pub(super) const fn new(line: &'snap str, tokens: &'a [Token<'snap>]) -> Self {
         Self { line, tokens, at: 0 }

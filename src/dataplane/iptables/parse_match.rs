@@ -291,6 +291,12 @@ fn rate<'snap>(module: &str, words: &mut Words<'_, 'snap>, start: usize, into: &
         // `-m limit` alone has the default rate (xt_limit: 3/hour, burst 5).
         what = if module == "limit" { "3/hour" } else { return None };
     }
+    if module == "connlimit" && what == "0" {
+        // Its own connection is one of them (xt_connlimit.c).
+        let not = if above { not } else { not.reverse() };
+        into.push(Match { test: Test::Always, not, text: words.text_from(start) });
+        return Some(());
+    }
     let test = if above { Test::Above(what) } else { Test::Rate(what) };
     into.push(Match { test, not, text: words.text_from(start) });
     Some(())

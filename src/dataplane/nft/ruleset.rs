@@ -8,9 +8,9 @@ use rustc_hash::FxHashMap;
 use super::base::{self, Base};
 use super::kind::Kind;
 use super::parse_expr::kinds_of;
-use super::parse_statement::rule;
+use super::parse_statement::{named_limit, rule};
 use super::set::Elements;
-use super::statement::Rule;
+use super::statement::{Limit, Rule};
 use crate::dataplane::Loc;
 use crate::dataplane::plane::Family;
 
@@ -38,9 +38,12 @@ pub struct Table<'snap> {
     pub chains: Vec<Chain<'snap>>,
     by_name: FxHashMap<&'snap str, usize>,
     sets: FxHashMap<&'snap str, Set<'snap>>,
+    /// Named limits and quotas: what the first line in them says.
+    limits: FxHashMap<(&'static str, &'snap str), &'snap str>,
     /// Whether the brace that ends it was read.
     pub end: End,
     filling: Option<&'snap str>,
+    limiting: Option<(&'static str, &'snap str)>,
 }
 
 /// Whether a table acts.
@@ -143,6 +146,13 @@ impl<'snap> Table<'snap> {
     #[must_use]
     pub fn set(&self, name: &str) -> Option<&Set<'snap>> {
         self.sets.get(name)
+    }
+
+    /// What a named limit or quota says; `kind` is `limit` or `quota`.
+    #[must_use]
+    pub fn limit(&self, kind: &str, name: &str) -> Option<Limit<'snap>> {
+        let kind = ["limit", "quota"].into_iter().find(|one| *one == kind)?;
+        self.limits.get(&(kind, name)).map(|text| named_limit(text, kind))
     }
 
     /// All sets and maps, in no order.
@@ -333,6 +343,12 @@ pub fn index<'snap>(dump: &'snap str, text: &'snap str) -> Tables<'snap> {
                 }
             }
             Inside::Other(depth) => {
+                if !line.starts_with("comment ")
+                    && line != "}"
+                    && let Some(key) = table.limiting.take()
+                {
+                    table.limits.insert(key, line);
+                }
                 let deeper = usize::from(line.ends_with('{'));
                 let depth = (depth + deeper).saturating_sub(usize::from(line == "}"));
                 inside = if depth == 0 { Inside::Table } else { Inside::Other(depth) };
@@ -374,8 +390,10 @@ impl<'snap> Table<'snap> {
             chains: Vec::new(),
             by_name: FxHashMap::default(),
             sets: FxHashMap::default(),
+            limits: FxHashMap::default(),
             end: End::Missing,
             filling: None,
+            limiting: None,
         }
     }
 
@@ -404,6 +422,12 @@ impl<'snap> Table<'snap> {
                 self.filling = Some(name);
                 *body = next;
                 return Inside::Set;
+            }
+        }
+        self.limiting = None;
+        for (keyword, kind) in [("limit ", "limit"), ("quota ", "quota")] {
+            if let Some(name) = head(here.text, keyword) {
+                self.limiting = Some((kind, name.trim_matches('"')));
             }
         }
         if here.text.ends_with('{') || here.text.contains("{ #") { Inside::Other(1) } else { Inside::Table }

@@ -112,11 +112,19 @@ pub struct Nat<'snap> {
 
 /// What changes by a limit of some kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Limit {
+pub enum Limit<'snap> {
     /// Holds until it is used up: `limit rate 10/second`.
     Until,
     /// Holds from then on: `limit rate over 10/second`, `ct count over 20`.
     Over,
+    /// Holds for each packet: `quota over 25 mbytes used 30 mbytes`, `ct count over 0`.
+    Always,
+    /// Holds for none: `quota 25 mbytes used 25 mbytes`.
+    Never,
+    /// `limit name "l"`, `quota name "q"`: an object of the table says. Its kind and name.
+    Named(&'snap str, &'snap str),
+    /// Which of them cannot be told.
+    Open,
 }
 
 /// What a statement is.
@@ -156,7 +164,7 @@ pub enum Statement<'snap> {
     /// `notrack`
     Notrack,
     /// `limit rate 10/minute`, `quota over 25 mbytes`, `ct count over 20`: by what came before.
-    Limit(Limit, &'snap str),
+    Limit(Limit<'snap>, &'snap str),
     /// `update @set { ip saddr timeout 1m }`: what stands in the braces is in the set from here on. `None` if that is not
     /// understood, or depends.
     Enter(&'snap str, Option<Expr<'snap>>),

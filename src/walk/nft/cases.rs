@@ -194,6 +194,38 @@ fn shares_states_and_what_is_not_known() {
 }
 
 #[test]
+fn limits_that_the_dump_decides() {
+    forward("quota 25 mbytes used 25 mbytes accept\ndrop", DROPS);
+    forward("quota until 25 mbytes used 30 mbytes accept\ndrop", DROPS);
+    forward("quota over 25 mbytes used 26214401 bytes drop", DROPS);
+    forward("quota over 25 mbytes used 2 kbytes drop", &[
+        "when there is more than `quota over 25 mbytes used 2 kbytes`: dropped",
+        "untouched",
+    ]);
+    forward("ct count over 0 drop", DROPS);
+    forward("ct count 0 drop", PASSES);
+    let named = |objects: &str, rules: &str| {
+        walked(&format!(
+            "table ip t {{
+                {objects}
+                chain c {{
+                    type filter hook forward priority filter; policy drop;
+                    {rules}
+                }}
+            }}"
+        ))
+    };
+    let over = "limit l {\nrate over 10/second burst 5 packets\n}\nquota q {\nover 25 mbytes used 0 bytes\n}";
+    assert_eq!(named(over, "limit name \"l\" accept"), ["when there is more than `limit name \"l\"`: untouched", "dropped"]);
+    assert_eq!(named(over, "quota name \"q\" accept"), ["when there is more than `quota name \"q\"`: untouched", "dropped"]);
+    let until = "limit l {\ncomment \"x\"\nrate 10/second burst 5 packets\n}\nquota q {\n25 mbytes used 26 mbytes\n}";
+    assert_eq!(named(until, "limit name \"l\" accept"), ["untouched", "when `limit name \"l\"` is used up: dropped"]);
+    assert_eq!(named(until, "quota name \"q\" accept"), DROPS);
+    let gone = ["indeterminate", "if line 5 matches: untouched", "if line 5 does not match: dropped"];
+    assert_eq!(named("", "limit name \"l\" accept"), gone);
+}
+
+#[test]
 fn what_a_rule_enters_the_next_one_sees() {
     forward("update @seen { ip saddr timeout 1m }\nip saddr @seen drop", DROPS);
     forward("add @seen { ip saddr timeout 1m } ip saddr @seen drop", DROPS);

@@ -8,6 +8,7 @@ use crate::dataplane::nft::ruleset::Learning;
 use crate::dataplane::nft::set::{Element, Known, all_fit};
 use crate::dataplane::nft::statement::{Limit, Op, Right, Statement};
 use crate::walk::matches::{Fresh, States};
+use crate::walk::packet::Dependency;
 use crate::walk::state::State;
 
 /// What is known of tests.
@@ -91,10 +92,11 @@ impl<'snap> State<'snap> {
                 other => other,
             },
             Statement::Unknown(text) => Answer::Unknown(format!("`{text}` is not understood")),
-            Statement::Limit(Limit::Until, text) => Answer::by_state(Fresh::Matches, format!("`{text}` is used up")),
-            Statement::Limit(Limit::Over, text) => {
-                Answer::by_state(Fresh::Passes, format!("there is more than `{text}`"))
-            }
+            Statement::Limit(Limit::Named(kind, name), text) => match place.table.limit(kind, name) {
+                Some(limit) => limited(limit, text),
+                None => Answer::Unknown(format!("{kind} {name} {}", Dependency::CHAIN_MISSING)),
+            },
+            Statement::Limit(limit, text) => limited(*limit, text),
             Statement::Verdict(_)
             | Statement::Vmap(..)
             | Statement::Mark(_)
@@ -153,6 +155,16 @@ fn negated(answer: Answer, op: Op) -> Answer {
         Op::Implicit | Op::Equal => answer,
         Op::NotEqual => answer.reverse(),
         Op::None | Op::Less | Op::Greater | Op::LessOrEqual | Op::GreaterOrEqual => None.into(),
+    }
+}
+
+fn limited(limit: Limit<'_>, text: &str) -> Answer {
+    match limit {
+        Limit::Until => Answer::by_state(Fresh::Matches, format!("`{text}` is used up")),
+        Limit::Over => Answer::by_state(Fresh::Passes, format!("there is more than `{text}`")),
+        Limit::Always => Answer::Yes,
+        Limit::Never => Answer::No,
+        Limit::Named(..) | Limit::Open => Answer::Unknown(format!("how much of `{text}` is left cannot be told")),
     }
 }
 
