@@ -119,6 +119,9 @@ fn test(one: &Match<'_>) -> Option<String> {
         Test::Connmark(value, bits) => {
             format!("is of a connection that {} mark {}", is("carries", "does not carry"), masked(*value, *bits))
         }
+        Test::OfConnection(inner) => {
+            return test(&Match { test: (**inner).clone(), not: one.not, text: one.text });
+        }
         Test::CtState(_) => format!("{} of a connection in state {last}", is("is", "is not")),
         Test::AddrType(of, kinds, _) if kinds.as_slice() == [AddrType::Local] => {
             format!("has a {} that {} an address of this node", side(of), is("is", "is not"))

@@ -225,6 +225,51 @@ fn not_tracked_is_not_translated() {
 }
 
 #[test]
+fn what_is_asked_of_a_connection_that_is_not_there() {
+    // Before connections are looked up there is none, and its state is INVALID.
+    let raw = |rules: &str, expected: &str| case(&[("raw", rules)], POD, VIP, &[expected]);
+    let (passes, drops) = ("untouched 10.96.0.1:80", "dropped");
+    raw("-A PREROUTING -m conntrack --ctstate NEW -j DROP", passes);
+    raw("-A PREROUTING -m conntrack --ctstate INVALID -j DROP", drops);
+    raw("-A PREROUTING -m conntrack ! --ctstate NEW -j DROP", drops);
+    raw("-A PREROUTING -m conntrack --ctproto 6 -j DROP", passes);
+    raw("-A PREROUTING -m connmark --mark 0 -j DROP", passes);
+    raw("-A PREROUTING -m conntrack --ctstate INVALID --ctorigdst 1.2.3.4/32 -j DROP", drops);
+    raw("-A PREROUTING -m conntrack --ctstate NEW --ctorigdst 10.96.0.1/32 -j DROP", passes);
+    let untracked = |test: &str, expected: &str| {
+        let filter = format!("-A FORWARD -m conntrack {test} -j DROP");
+        case(&[("raw", "-A PREROUTING -p tcp -j CT --notrack"), ("filter", &filter)], POD, VIP, &[expected]);
+    };
+    untracked("--ctstate UNTRACKED --ctorigdst 1.2.3.4/32", drops);
+    untracked("--ctstate UNTRACKED ! --ctorigdst 10.96.0.1/32", drops);
+    untracked("--ctorigdst 1.2.3.4/32 --ctstate UNTRACKED", drops);
+    untracked("--ctstate UNTRACKED -m conntrack --ctorigdst 10.96.0.1/32", passes);
+    untracked("--ctorigdst 10.96.0.1/32", passes);
+    let tracked = |test: &str, expected: &str| {
+        case(&[("filter", &format!("-A FORWARD -m conntrack {test} -j DROP"))], POD, VIP, &[expected]);
+    };
+    tracked("--ctstate NEW --ctorigdst 10.96.0.1/32", drops);
+    tracked("--ctstate NEW --ctorigdst 1.2.3.4/32", passes);
+    tracked("--ctstate NEW ! --ctorigdst 1.2.3.4/32", drops);
+}
+
+#[test]
+fn what_is_looped_back_has_its_connection() {
+    let nat = ("nat", "-A OUTPUT -d 10.96.0.1/32 -j DNAT --to-destination 192.168.50.11:6443");
+    let raw = ("raw", "-A PREROUTING -i lo -j CT --notrack");
+    let input = |test: &str| format!("-A INPUT -m conntrack {test} -j DROP");
+    let ends = |test: &str, expected: &str| case(&[raw, nat, ("filter", &input(test))], NODE, VIP, &[expected]);
+    ends("--ctstate UNTRACKED", "local 192.168.50.11:6443");
+    ends("--ctstate NEW", "dropped");
+    ends("--ctstatus CONFIRMED", "dropped");
+    ends("--ctstatus CONFIRMED,ASSURED", "dropped");
+    ends("! --ctstatus CONFIRMED", "local 192.168.50.11:6443");
+    ends("--ctstatus ASSURED", "local 192.168.50.11:6443");
+    let output = ("filter", "-A OUTPUT -m conntrack --ctstatus CONFIRMED -j DROP");
+    case(&[nat, output], NODE, VIP, &["local 192.168.50.11:6443"]);
+}
+
+#[test]
 fn a_node_reaches_itself_and_its_pods() {
     let nat = ("nat", "-A OUTPUT -d 10.96.0.1/32 -j DNAT --to-destination 192.168.50.11:6443");
     case(&[nat], NODE, VIP, &["local 192.168.50.11:6443"]);

@@ -182,8 +182,11 @@ impl<'snap> Walker<'_, 'snap> {
                 smallvec![state.way()]
             }
             Target::Notrack => {
-                state.connection.tracked = Told::No;
-                hop(&mut state, Action::Notrack);
+                // xt_CT.c xt_ct_target: what has a connection keeps it.
+                if state.before_conntrack() {
+                    state.connection.tracked = Told::No;
+                    hop(&mut state, Action::Notrack);
+                }
                 smallvec![state.way()]
             }
             Target::Dnat(range) => self.dnat(state, place, rule, *range, chance),
@@ -301,7 +304,7 @@ impl State<'_> {
     }
 
     fn connmark(&mut self, change: Connmark) {
-        if self.connection.tracked == Told::No {
+        if !self.has_connection() {
             return;
         }
         match change {

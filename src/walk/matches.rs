@@ -147,12 +147,20 @@ impl<'snap> State<'snap> {
             Test::CtState(states) => self.ct_state(*states).into(),
             Test::CtStatus(names) => self.tracked(|| {
                 let of_new = |name: &&str| matches!(*name, "EXPECTED" | "SEEN_REPLY" | "ASSURED" | "CONFIRMED");
-                if names.iter().all(of_new) {
+                // What is looped back was confirmed on its way out (nf_conntrack_confirm).
+                if self.made == Made::HereLooped && names.contains(&"CONFIRMED") {
+                    true.into()
+                } else if names.iter().all(of_new) {
                     false.into()
                 } else {
                     Answer::Unknown("the connection's status is not simulated".into())
                 }
             }),
+            Test::OfConnection(inner) if self.has_connection() => {
+                let inner = Match { test: (**inner).clone(), not: test.not, text: test.text };
+                self.answer(&inner, plane)
+            }
+            Test::OfConnection(_) => (test.not == Not::Plain).into(),
             Test::CtOriginal(Side::Src, net) => self.tracked(|| net.contains(self.original.src).into()),
             Test::CtOriginal(Side::Dst, net) => self.tracked(|| net.contains(self.original.dst).into()),
             Test::CtReply(Side::Src, net) => self.tracked(|| net.contains(self.dst).into()),
@@ -219,10 +227,7 @@ impl<'snap> State<'snap> {
 
     /// A test of the connection: never holds where there is none (Linux `xt_conntrack.c`, `xt_connmark.c`).
     fn tracked(&self, test: impl FnOnce() -> Answer) -> Answer {
-        match self.connection.tracked {
-            Told::Yes => test(),
-            Told::No => Answer::Never,
-        }
+        if self.has_connection() { test() } else { Answer::Never }
     }
 
     pub(super) const fn protocol_number(&self) -> u8 {
@@ -270,10 +275,11 @@ impl<'snap> State<'snap> {
         unknown.map_or(Answer::Known(false), Answer::Unknown)
     }
 
-    /// The first packet of a new connection is NEW; SNAT and DNAT are added once an address was rewritten.
+    /// The first packet of a new connection is NEW, and INVALID before connections are looked up; SNAT and DNAT are added once an address was rewritten.
     fn ct_state(&self, states: CtStates) -> bool {
         match self.connection.tracked {
             Told::No => states.untracked.holds(),
+            Told::Yes if self.before_conntrack() => states.invalid.holds(),
             Told::Yes => {
                 states.new.holds()
                     || states.dnat.holds() && self.connection.dnat.holds()

@@ -14,6 +14,8 @@ use crate::dataplane::plane::{Family, Loaded, Plane, Rules};
 
 /// Rules that are looked at for one packet, at most; more is no real node.
 const STEPS: usize = 5_000_000;
+/// Connection tracking looks at a packet here (Linux `NF_IP_PRI_CONNTRACK`): rules that run before see no connection.
+const CONNTRACK: i32 = -200;
 /// Undecidable rules that are followed both ways inside each other, at most.
 const NESTED: usize = 10;
 
@@ -186,6 +188,7 @@ impl<'snap> Walker<'_, 'snap> {
             route_oif: Iface::None,
             connection: Connection {
                 tracked: Told::Yes,
+                looked_up: Bound::No,
                 dst_bound: Bound::No,
                 src_bound: Bound::No,
                 dnat: Bound::No,
@@ -247,6 +250,9 @@ impl<'snap> Walker<'_, 'snap> {
     }
 
     fn enter_base(&self, mut state: Box<State<'snap>>, base: &BaseChain<'snap>) -> Step<'snap> {
+        if base.priority >= CONNTRACK {
+            state.connection.looked_up = Bound::Yes;
+        }
         let dst_side = matches!(state.hook, Hook::Prerouting | Hook::Output);
         let bound = if dst_side { state.connection.dst_bound } else { state.connection.src_bound };
         if base.is_nat() && (bound.holds() || state.connection.tracked == Told::No) {

@@ -18,6 +18,7 @@ impl<'snap> Walker<'_, 'snap> {
     /// The last base chain of a hook is through: route, or go on to the next hook, or be at the end.
     pub(super) fn end_of_hook(&self, mut state: Box<State<'snap>>) -> Ways<'snap> {
         state.base = 0;
+        state.connection.looked_up = Bound::Yes;
         match state.hook {
             Hook::Prerouting => {
                 state.connection.dst_bound = Bound::Yes;

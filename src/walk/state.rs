@@ -98,6 +98,8 @@ pub(super) enum Made {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Connection {
     pub(super) tracked: Told,
+    /// Connection tracking has looked at the packet, early in its first hook: rules before that see no connection.
+    pub(super) looked_up: Bound,
     /// The destination side of nat is decided: by a rule, or by none.
     pub(super) dst_bound: Bound,
     /// The source side of nat is decided.
@@ -289,6 +291,16 @@ impl<'snap> State<'snap> {
 
     pub(super) fn destination(&self) -> SocketAddr {
         SocketAddr::new(self.dst, self.dport)
+    }
+
+    /// Whether connection tracking has not seen the packet yet.
+    pub(super) fn before_conntrack(&self) -> bool {
+        matches!(self.hook, Hook::Prerouting | Hook::Output) && !self.connection.looked_up.holds()
+    }
+
+    /// Whether there is a connection to ask about.
+    pub(super) fn has_connection(&self) -> bool {
+        self.connection.tracked == Told::Yes && !self.before_conntrack()
     }
 
     /// Whether it leaves for another address than it came with.

@@ -73,6 +73,7 @@ fn each<'snap>(
     start: usize,
     into: &mut Vec<Match<'snap>>,
 ) -> Option<()> {
+    let before = into.len();
     let mut start = start;
     let mut any = false;
     while let Some(option) = words.module_option() {
@@ -85,6 +86,15 @@ fn each<'snap>(
     }
     if !any {
         into.push(Match { test: Test::Always, not: Not::Plain, text: words.text_from(start) });
+    }
+    let of_state = |one: &Match<'_>| matches!(one.test, Test::CtState(_));
+    if let Some(own) = into.get_mut(before..)
+        && own.len() > 1
+        && own.iter().any(of_state)
+    {
+        for one in own.iter_mut().filter(|one| !of_state(one)) {
+            one.test = Test::OfConnection(Box::new(std::mem::replace(&mut one.test, Test::Always)));
+        }
     }
     Some(())
 }

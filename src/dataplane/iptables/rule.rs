@@ -98,6 +98,9 @@ pub enum Test<'snap> {
     Connmark(u32, u32),
     /// `-m conntrack --ctstate`, `-m state --state`
     CtState(CtStates),
+    /// A test beside `--ctstate` in one `-m conntrack`: without a connection the state alone decides, whatever this one
+    /// and its `!` say (Linux `xt_conntrack.c` conntrack_mt).
+    OfConnection(Box<Self>),
     /// `--ctstatus`
     CtStatus(Vec<&'snap str>),
     /// `--ctorigsrc`, `--ctorigdst`

@@ -55,7 +55,7 @@ impl<'snap> State<'snap> {
         match expr {
             Expr::Payload(payload) => self.payload(*payload),
             Expr::Meta(meta) => self.meta(*meta),
-            Expr::Ct(ct) => self.ct(*ct, place),
+            Expr::Ct(ct) => self.ct(*ct),
             Expr::Fib(fib) => self.fib(*fib, place),
             Expr::Spread { modulus, offset } => Value::Spread { modulus: *modulus, offset: *offset },
             Expr::Concat(parts) => {
@@ -208,8 +208,8 @@ impl<'snap> State<'snap> {
         })
     }
 
-    fn ct(&self, ct: Ct, place: Place<'_, 'snap>) -> Value<'snap> {
-        if !self.has_connection(place) {
+    fn ct(&self, ct: Ct) -> Value<'snap> {
+        if !self.has_connection() {
             // nft_ct.c nft_ct_get_eval: without a connection there is only the state, which is then invalid.
             let untracked = self.connection.tracked == Told::No;
             return match ct {

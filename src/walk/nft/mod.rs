@@ -15,8 +15,8 @@ use super::chains::ends;
 use super::entered::{Standing, Store};
 use super::netfilter::{Step, Walker, Ways};
 use super::packet::{Action, Dependency, Disposition, Reason};
-use super::state::{Bits, Frame, Made, State, Told};
-use crate::dataplane::hooks::{BaseBody, BaseChain, Hook, Kind};
+use super::state::{Bits, Frame, State, Told};
+use crate::dataplane::hooks::{BaseBody, BaseChain, Kind};
 use crate::dataplane::nft::base::Policy;
 use crate::dataplane::nft::expr::{Expr, Lookup};
 use crate::dataplane::nft::set::{Data, Found, Known};
@@ -27,9 +27,6 @@ use crate::dataplane::Loc;
 
 /// Chains inside each other, at most (Linux `NFT_JUMP_STACK_SIZE`).
 const DEEP: usize = 16;
-
-/// Connection tracking looks at a packet here (Linux `NF_IP_PRI_CONNTRACK`): rules that run before see no connection.
-const CONNTRACK: i32 = -200;
 
 /// Marks by a random number that are followed each on its own, at most.
 const SPREAD: u32 = 64;
@@ -46,13 +43,6 @@ pub(super) struct Place<'a, 'snap> {
 }
 
 impl<'snap> Place<'_, 'snap> {
-    /// Whether connection tracking has not seen the packet yet.
-    pub(super) fn before_conntrack(&self, state: &State<'snap>) -> bool {
-        self.base.priority < CONNTRACK
-            && state.made != Made::HereLooped
-            && matches!(state.hook, Hook::Prerouting | Hook::Output)
-    }
-
     /// The elements of a lookup.
     fn find(&self, lookup: &Lookup<'snap>, values: &[Known<'snap>]) -> Found<'snap> {
         match lookup {
@@ -185,7 +175,7 @@ impl<'snap> Walker<'_, 'snap> {
                 Err(state)
             }
             Statement::CtMark(value) => {
-                if !state.has_connection(place) {
+                if !state.has_connection() {
                     return Ok(smallvec![state.next_rule().way()]);
                 }
                 state.ctmark = match state.evaluate(value, place) {
@@ -200,7 +190,7 @@ impl<'snap> Walker<'_, 'snap> {
             }
             Statement::Notrack => {
                 // nft_ct.c nft_notrack_eval: what has a connection keeps it.
-                if place.before_conntrack(&state) {
+                if state.before_conntrack() {
                     state.connection.tracked = Told::No;
                     state.hop(place.base.table, place.chain, Action::Notrack, Some(rule.at));
                 }
@@ -430,14 +420,6 @@ impl State<'_> {
         }
         self
     }
-
-    /// Whether there is a connection to ask about.
-    fn has_connection(&self, place: Place<'_, '_>) -> bool {
-        self.connection.tracked == Told::Yes
-            && !(place.base.priority < CONNTRACK
-                && self.made != Made::HereLooped
-                && matches!(self.hook, Hook::Prerouting | Hook::Output))
-    }
 }
 
 impl<'snap> State<'snap> {
@@ -445,7 +427,7 @@ impl<'snap> State<'snap> {
     fn may_break(&self, statement: &Statement<'snap>, place: Place<'_, 'snap>) -> Option<String> {
         let value = match statement {
             Statement::Mark(value) => value,
-            Statement::CtMark(value) if self.has_connection(place) => value,
+            Statement::CtMark(value) if self.has_connection() => value,
             _ => return None,
         };
         match value.may_miss().then(|| self.evaluate(value, place)) {
