@@ -314,13 +314,16 @@ fn ct_action<'snap>(words: &mut Words<'snap>, line: u32) -> Option<Statement<'sn
     if matches!(words.keyword(), "helper" | "zone" | "event" | "label" | "timeout" | "expectation" | "secmark")
         && words.second() == "set"
     {
+        // Tests of zones and labels see what is set here; what they see then is not followed.
+        let seen = matches!(words.keyword(), "zone" | "label");
         words.next();
         words.next();
         words.next()?;
         while words.eat(",") {
             words.next();
         }
-        return Some(Statement::Pass(words.since(place)));
+        let text = words.since(place);
+        return Some(if seen { Statement::Other(text) } else { Statement::Pass(text) });
     }
     None
 }

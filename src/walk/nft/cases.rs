@@ -190,6 +190,10 @@ fn shares_states_and_what_is_not_known() {
     forward("osf name \"Linux\" counter packets 0 bytes 0", PASSES);
     forward("ip daddr 10.96.0.9 osf name \"Linux\" drop", PASSES);
     forward("queue num 0", &["indeterminate"]);
+    forward("ct zone set 5\nct zone 5 drop", &["indeterminate"]);
+    forward("ct label set 1\nct label 1 drop", &["indeterminate"]);
+    forward("ct zone 5 drop", PASSES);
+    forward("ct event set new,destroy\nct helper set \"ftp\"", PASSES);
     forward("ip daddr set 10.0.0.1", &["indeterminate"]);
 }
 
