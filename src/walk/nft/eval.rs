@@ -177,8 +177,7 @@ impl<'snap> State<'snap> {
         Value::One(match (side, self.sport) {
             (Side::Dst, _) => Known::number(self.dport.into()),
             (Side::Src, Some(port)) => Known::number(port.into()),
-            // RFC 6056, section 3.2.
-            (Side::Src, None) => Known::Between(1024, u16::MAX.into()),
+            (Side::Src, None) => Known::Between(self.client_ports.first.into(), self.client_ports.last.into()),
         })
     }
 
