@@ -180,8 +180,18 @@ impl<'snap> Links<'snap> {
         }
         for family in [Family::V4, Family::V6] {
             let name = family.as_str();
-            let routing = self.family(family);
             let mut words = Vec::new();
+            if self.family(family).lacks_local() {
+                let held: Vec<_> = self.addresses().filter(|(ip, _)| Family::of(*ip) == family).collect();
+                if self.family(family).addresses == Knows::Nothing {
+                    // Which addresses are the node's is not known.
+                    self.family_mut(family).lost += 1;
+                } else if !held.is_empty() {
+                    self.family_mut(family).fill_local(family, &held);
+                    words.push(format!("{name} table local holds the node's addresses (it was not read)"));
+                }
+            }
+            let routing = self.family(family);
             if routing.routes == Knows::Nothing {
                 words.push(format!("every other {name} address has a route, by an interface that is not known"));
             } else if matches!(routing.rules, Rules::NotRead) {

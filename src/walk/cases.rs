@@ -420,7 +420,8 @@ fn what_stays_on_its_bridge_is_bridged() {
         dumps.dumps.get_mut("sysctl").unwrap().text = sysctl;
         walk(&Plane::new("n", &dumps, &[]), &packet(POD, VIP)).iter().map(words).collect()
     };
-    for test in ["--physdev-is-bridged", "--physdev-is-out", "--physdev-is-in", "--physdev-is-in --physdev-is-bridged"] {
+    for test in ["--physdev-is-bridged", "--physdev-is-out", "--physdev-is-in", "--physdev-is-in --physdev-is-bridged"]
+    {
         assert_eq!(ends(nat, test, "1"), ["dropped"], "{test}");
         assert_eq!(ends(nat, test, "0"), ["delivered 10.244.1.5:8080"], "{test}");
     }

@@ -345,7 +345,9 @@ impl<'snap> State<'snap> {
             Iface::Unknown => Tri::Unknown,
         };
         let stays = match (self.made, self.hook, self.iif, self.oif) {
-            (Made::Elsewhere, Hook::Forward | Hook::Postrouting, Iface::Known(by), Iface::Known(to)) => (by == to).into(),
+            (Made::Elsewhere, Hook::Forward | Hook::Postrouting, Iface::Known(by), Iface::Known(to)) => {
+                (by == to).into()
+            }
             (Made::Elsewhere, Hook::Forward | Hook::Postrouting, ..) => Tri::Unknown,
             (Made::Here | Made::HereLooped | Made::Elsewhere, ..) => Tri::No,
         };
@@ -354,7 +356,9 @@ impl<'snap> State<'snap> {
             Physdev::IsIn => tri(bridged_in, || "whether it came in by a bridge port is not known".into()),
             Physdev::In(_) if bridged_in.is_no() => false.into(),
             Physdev::In(_) => Answer::Unknown("the bridge port that it came in by is not known".into()),
-            Physdev::IsOut | Physdev::IsBridged => tri(bridged, || "whether it stays on its bridge is not known".into()),
+            Physdev::IsOut | Physdev::IsBridged => {
+                tri(bridged, || "whether it stays on its bridge is not known".into())
+            }
             Physdev::Out(_) if bridged.is_no() => false.into(),
             Physdev::Out(_) => Answer::Unknown("the bridge port that it leaves by is not known".into()),
         }

@@ -68,6 +68,38 @@ impl<'snap> Routing<'snap> {
         self.lost = lost;
     }
 
+    /// Whether table `local` names no address of the node: then it was not listed.
+    pub(crate) fn lacks_local(&self) -> bool {
+        self.routes == Knows::Read
+            && self.table("local").is_none_or(|table| table.all().all(|route| route.kind != RouteKind::Local))
+    }
+
+    /// Fills table `local` with what the kernel keeps in it: the node's addresses, and its loopback network.
+    pub(crate) fn fill_local(&mut self, family: Family, held: &[(IpAddr, Option<&'snap str>)]) {
+        let local = |prefix: IpNet, dev: Option<&'snap str>| RouteEntry {
+            kind: RouteKind::Local,
+            prefix,
+            from: None,
+            table: "local",
+            hops: vec![NextHop { dev, gateway: None, dead: false }],
+            prefsrc: None,
+            metric: 0,
+            tos: 0,
+            scope: Scope::Host,
+        };
+        let loopback = match family {
+            Family::V4 => IpNet::new(IpAddr::V4(std::net::Ipv4Addr::new(127, 0, 0, 0)), 8),
+            Family::V6 => IpNet::new(IpAddr::V6(std::net::Ipv6Addr::LOCALHOST), 128),
+        };
+        let mut routes: Vec<_> =
+            self.table("local").into_iter().flat_map(RouteTable::all).map(|route| route.as_ref().clone()).collect();
+        routes.extend(loopback.ok().map(|prefix| local(prefix, Some("lo"))));
+        for (ip, dev) in held.iter().filter(|(ip, _)| !ip.is_loopback()) {
+            routes.push(local(IpNet::from(*ip), *dev));
+        }
+        self.tables.insert("local", RouteTable::new(routes));
+    }
+
     /// A table; none where it has no routes.
     pub(crate) fn table(&self, name: &str) -> Option<&RouteTable<'snap>> {
         self.tables.get(name)

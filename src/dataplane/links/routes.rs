@@ -303,6 +303,11 @@ impl<'snap> RouteTable<'snap> {
         table
     }
 
+    /// All of them, as they were listed.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Arc<RouteEntry<'snap>>> {
+        self.routes.iter()
+    }
+
     /// The routes that tie for `dst`: longest prefix, then the lowest metric. More than one only in IPv6 (where
     /// equal routes of several links stand beside one another). A packet without a type of service.
     ///

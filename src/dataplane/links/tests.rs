@@ -119,6 +119,23 @@ fn rules_that_are_not_understood_leave_the_route_open() {
 }
 
 #[test]
+fn without_table_local_the_addresses_count() {
+    let main = r#"[{"dst":"default","gateway":"10.90.0.1","dev":"eth0"},{"dst":"10.90.0.0/24","dev":"eth0","prefsrc":"10.90.0.11","scope":"link"}]"#;
+    let said = "IPv4 table local holds the node's addresses (it was not read)".to_owned();
+    let node = dumps(&[("ip-addr", ADDR), ("ip-route", main), ("ip-rule", RULES)]);
+    let links = Links::read(&node, &[]);
+    for own in ["10.90.0.11", "127.0.0.1", "127.1.2.3"] {
+        assert_eq!(links.is_local(ip(own)), Tri::Yes, "{own}");
+        assert_eq!(links.route(&RouteKey::to(ip(own))).is_local(), Tri::Yes, "{own}");
+    }
+    assert_eq!(links.is_local(ip("10.90.0.99")), Tri::No);
+    assert!(links.assumed().contains(&said), "{:?}", links.assumed());
+    let bare = dumps(&[("ip-route", main), ("ip-rule", RULES)]);
+    assert_eq!(Links::read(&bare, &[]).is_local(ip("10.90.0.11")), Tri::Unknown);
+    assert_eq!(Links::read(&bare, &[ip("10.90.0.11")]).is_local(ip("10.90.0.11")), Tri::Yes);
+}
+
+#[test]
 fn local_and_main_may_be_one_trie() {
     let routes = r#"[{"type":"local","dst":"10.99.0.0/16","dev":"lo","table":"local","scope":"host"},{"dst":"10.99.1.0/24","gateway":"10.1.0.2","dev":"eth0"}]"#;
     let node = dumps(&[("ip-addr", ADDR), ("ip-route", routes), ("ip-rule", RULES)]);

@@ -262,7 +262,13 @@ fn limit_kind<'snap>(words: &mut Words<'snap>, word: &str) -> Option<Limit<'snap
     }
     // Linux nft_quota.c nft_overquota: each packet is counted first.
     Some(match (quota, used) {
-        (Some(quota), Some(used)) if used >= quota => if kind == Limit::Over { Limit::Always } else { Limit::Never },
+        (Some(quota), Some(used)) if used >= quota => {
+            if kind == Limit::Over {
+                Limit::Always
+            } else {
+                Limit::Never
+            }
+        }
         (Some(quota), Some(used)) if used.saturating_add(LARGE) < quota => kind,
         (Some(_) | None, Some(_) | None) => Limit::Open,
     })

@@ -202,10 +202,10 @@ fn limits_that_the_dump_decides() {
     forward("quota 25 mbytes used 25 mbytes accept\ndrop", DROPS);
     forward("quota until 25 mbytes used 30 mbytes accept\ndrop", DROPS);
     forward("quota over 25 mbytes used 26214401 bytes drop", DROPS);
-    forward("quota over 25 mbytes used 2 kbytes drop", &[
-        "when there is more than `quota over 25 mbytes used 2 kbytes`: dropped",
-        "untouched",
-    ]);
+    forward(
+        "quota over 25 mbytes used 2 kbytes drop",
+        &["when there is more than `quota over 25 mbytes used 2 kbytes`: dropped", "untouched"],
+    );
     forward("ct count over 0 drop", DROPS);
     forward("ct count 0 drop", PASSES);
     let named = |objects: &str, rules: &str| {
@@ -220,8 +220,14 @@ fn limits_that_the_dump_decides() {
         ))
     };
     let over = "limit l {\nrate over 10/second burst 5 packets\n}\nquota q {\nover 25 mbytes used 0 bytes\n}";
-    assert_eq!(named(over, "limit name \"l\" accept"), ["when there is more than `limit name \"l\"`: untouched", "dropped"]);
-    assert_eq!(named(over, "quota name \"q\" accept"), ["when there is more than `quota name \"q\"`: untouched", "dropped"]);
+    assert_eq!(
+        named(over, "limit name \"l\" accept"),
+        ["when there is more than `limit name \"l\"`: untouched", "dropped"]
+    );
+    assert_eq!(
+        named(over, "quota name \"q\" accept"),
+        ["when there is more than `quota name \"q\"`: untouched", "dropped"]
+    );
     let until = "limit l {\ncomment \"x\"\nrate 10/second burst 5 packets\n}\nquota q {\n25 mbytes used 26 mbytes\n}";
     assert_eq!(named(until, "limit name \"l\" accept"), ["untouched", "when `limit name \"l\"` is used up: dropped"]);
     assert_eq!(named(until, "quota name \"q\" accept"), DROPS);
