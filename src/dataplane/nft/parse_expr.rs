@@ -6,16 +6,29 @@ use super::kind::{Kind, Pattern, number};
 use super::set::Elements;
 use super::words::Words;
 
+/// Parentheses inside each other, at most; more is no real rule.
+const DEEP: usize = 32;
+/// Operators of one expression, at most.
+const LONG: usize = 64;
+
 /// Reads one expression with all its operators; what it cannot be is `None`, and nothing is taken.
 pub(super) fn expression<'snap>(words: &mut Words<'snap>, line: u32) -> Option<Expr<'snap>> {
-    let first = operand(words)?;
-    let mut left = if words.keyword() == "." { concat(words, first)? } else { first };
-    loop {
+    nested(words, line, 0)
+}
+
+fn nested<'snap>(words: &mut Words<'snap>, line: u32, depth: usize) -> Option<Expr<'snap>> {
+    if depth > DEEP {
+        return None;
+    }
+    let place = words.place();
+    let first = operand(words, depth)?;
+    let mut left = if words.keyword() == "." { concat(words, first, depth)? } else { first };
+    for _ in 0..=LONG {
         if let Some(op) = bit_op(words.keyword()) {
             let place = words.place();
             words.next();
             let kind = left.kind();
-            let Some(right) = operand(words).or_else(|| constant(words, kind)) else {
+            let Some(right) = operand(words, depth).or_else(|| constant(words, kind)) else {
                 words.back_to(place);
                 return None;
             };
@@ -28,6 +41,8 @@ pub(super) fn expression<'snap>(words: &mut Words<'snap>, line: u32) -> Option<E
             return Some(left);
         }
     }
+    words.back_to(place);
+    None
 }
 
 /// `@name`, or elements between braces.
@@ -40,11 +55,11 @@ pub(super) fn lookup<'snap>(words: &mut Words<'snap>, kinds: Vec<Kind>, line: u3
     Some(Lookup::Here(Box::new(Elements::anonymous(kinds, text, line))))
 }
 
-fn concat<'snap>(words: &mut Words<'snap>, first: Expr<'snap>) -> Option<Expr<'snap>> {
+fn concat<'snap>(words: &mut Words<'snap>, first: Expr<'snap>, depth: usize) -> Option<Expr<'snap>> {
     let mut parts = vec![first];
     while words.eat(".") {
         let place = words.place();
-        match operand(words) {
+        match operand(words, depth) {
             Some(Expr::Concat(more)) => parts.extend(more),
             Some(part) => parts.push(part),
             None => {
@@ -86,10 +101,10 @@ pub(super) fn constant<'snap>(words: &mut Words<'snap>, kind: Kind) -> Option<Ex
 }
 
 /// One expression without operators.
-fn operand<'snap>(words: &mut Words<'snap>) -> Option<Expr<'snap>> {
+fn operand<'snap>(words: &mut Words<'snap>, depth: usize) -> Option<Expr<'snap>> {
     let place = words.place();
     if words.eat("(") {
-        let inner = expression(words, 0).filter(|_| words.keyword() == ")");
+        let inner = nested(words, 0, depth + 1).filter(|_| words.keyword() == ")");
         if inner.is_some() {
             words.next();
         } else {

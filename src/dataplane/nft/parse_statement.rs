@@ -31,8 +31,15 @@ const ACTIONS: [&str; 17] = [
     "limit",
 ];
 
+/// Bytes of a rule, at most: it may hold many elements, but no more than a set that is worth a name.
+const LONGEST: usize = 1 << 20;
+
 /// Reads a rule; of what it does not know it says so in its statements.
 pub(super) fn rule(at: Loc<'_>) -> Rule<'_> {
+    if at.text.len() > LONGEST {
+        let at = Loc { text: at.shown(), ..at };
+        return Rule { at, statements: vec![Statement::Other("a line that is longer than any rule")] };
+    }
     let text = at.text.rsplit_once(" # handle ").map_or(at.text, |(rule, _)| rule);
     let mut words = Words::of(text);
     let mut statements = Vec::with_capacity(4);

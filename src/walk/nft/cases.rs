@@ -267,6 +267,31 @@ fn what_a_rule_enters_the_next_one_sees() {
 }
 
 #[test]
+fn what_no_rule_is_like_is_left_open() {
+    let nested = |depth: usize| format!("{}meta mark{} 1 drop", "( ".repeat(depth), " )".repeat(depth));
+    forward(&nested(3), PASSES);
+    let open = |rules: &str| {
+        let walked = walked(&format!(
+            "table ip t {{
+                chain c {{
+                    type filter hook forward priority filter; policy accept;
+                    {rules}
+                }}
+            }}"
+        ));
+        assert_eq!(walked.first().map(String::as_str), Some("indeterminate"), "{walked:?}");
+    };
+    open(&nested(33));
+    open(&nested(60_000));
+    open(&format!("meta mark {}== 0 drop", "| 0x1 ".repeat(60_000)));
+    open(&format!("meta mark set {}0x1 drop", "( ".repeat(60_000)));
+    open(&format!("meta mark {}== 0 drop", "& ( meta mark ".repeat(20_000)));
+    open(&format!("log prefix \"{}\" drop", "x".repeat(2 << 20)));
+    let listed = (0..5000).map(|n| format!("10.1.{}.{}", n / 256, n % 256)).collect::<Vec<_>>().join(", ");
+    forward(&format!("ip daddr {{ 10.96.0.1, {listed} }} drop"), DROPS);
+}
+
+#[test]
 fn an_accept_ends_one_chain() {
     let text = "table inet a {
             chain c {
