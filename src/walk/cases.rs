@@ -176,6 +176,11 @@ fn returns_and_gotos() {
     case(&[("nat", from_base)], POD, VIP, &["untouched 10.96.0.1:80"]);
     let looped = ":A - [0:0]\n:B - [0:0]\n-A PREROUTING -j A\n-A A -j B\n-A B -j A";
     case(&[("nat", looped)], POD, VIP, &["loop"]);
+    case(&[("filter", ":A - [0:0]\n-A FORWARD -g A\n-A A -g A")], POD, VIP, &["loop"]);
+    let with_jumps = ":A - [0:0]\n:B - [0:0]\n-A FORWARD -g A\n-A A -j B\n-A A -g A\n-A B -p udp -j DROP";
+    case(&[("filter", with_jumps)], POD, VIP, &["loop"]);
+    let often = ":A - [0:0]\n:B - [0:0]\n-A FORWARD -j A\n-A FORWARD -j A\n-A FORWARD -j A\n-A A -g B\n-A FORWARD -j DROP";
+    case(&[("filter", often)], POD, VIP, &["dropped"]);
 }
 
 #[test]

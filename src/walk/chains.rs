@@ -234,10 +234,15 @@ impl<'snap> Walker<'_, 'snap> {
         if looping {
             return ends(&state, Disposition::Loop, Reason::Rule(rule.at));
         }
+        let mut entered = Frame::at_start(index);
         if goto {
-            state.frames.pop();
+            // One after the other they cannot be more than there are chains.
+            entered.gotos = state.frames.pop().map_or(0, |frame| frame.gotos) + 1;
+            if entered.gotos > place.table.chains.len() {
+                return ends(&state, Disposition::Loop, Reason::Rule(rule.at));
+            }
         }
-        state.frames.push(Frame { chain: index, next: 0, statement: 0 });
+        state.frames.push(entered);
         smallvec![state.way()]
     }
 

@@ -263,13 +263,13 @@ impl<'snap> Walker<'_, 'snap> {
         state.routed_for = (state.dst, state.mark);
         match base.body {
             BaseBody::Iptables { chain, .. } | BaseBody::Nft { chain, .. } => {
-                state.frames.push(Frame { chain, next: 0, statement: 0 });
+                state.frames.push(Frame::at_start(chain));
                 state.goes()
             }
             BaseBody::Presumed { chain, .. } => {
                 let here = state.clone();
                 let mut entered = state.clone();
-                entered.frames.push(Frame { chain, next: 0, statement: 0 });
+                entered.frames.push(Frame::at_start(chain));
                 state.base += 1;
                 let hook = state.hook.chain();
                 Step::Undecided(

@@ -189,6 +189,15 @@ pub(super) struct Frame {
     pub(super) next: usize,
     /// Place of the statement in it to go on with: nft's rules do several things one after the other.
     pub(super) statement: usize,
+    /// How many gotos led here, one after the other.
+    pub(super) gotos: usize,
+}
+
+impl Frame {
+    /// At the start of a chain.
+    pub(super) const fn at_start(chain: usize) -> Self {
+        Self { chain, next: 0, statement: 0, gotos: 0 }
+    }
 }
 
 /// Hops so far, shared between forks.

@@ -153,6 +153,8 @@ fn marks() {
 fn chains_and_verdicts() {
     forward("jump out\ndrop", DROPS);
     forward("goto out\ndrop", PASSES);
+    forward("goto c", &["loop"]);
+    forward("jump out\njump out\ngoto c", &["loop"]);
     forward("accept\ndrop", PASSES);
     forward("return\ndrop", PASSES);
     forward("counter packets 1 bytes 60 log prefix \"x drop \" continue\ndrop", DROPS);

@@ -258,16 +258,20 @@ impl<'snap> Walker<'_, 'snap> {
                     let why = format!("more than {DEEP} chains lie inside each other");
                     return Ok(smallvec![state.undecided(Dependency::Rule(at, why))]);
                 }
+                let mut entered = Frame::at_start(chain);
                 if matches!(verdict, Verdict::Goto(_)) {
                     hop(&mut state, Action::Goto(name));
-                    state.frames.pop();
+                    entered.gotos = state.frames.pop().map_or(0, |frame| frame.gotos) + 1;
+                    if entered.gotos > place.table.chains.len() {
+                        return Ok(ends(&state, Disposition::Loop, Reason::Rule(at)));
+                    }
                 } else {
                     hop(&mut state, Action::Jump(name));
                     if let Some(frame) = state.frames.last_mut() {
                         (frame.next, frame.statement) = (frame.next + 1, 0);
                     }
                 }
-                state.frames.push(Frame { chain, next: 0, statement: 0 });
+                state.frames.push(entered);
                 Ok(smallvec![state.way()])
             }
         }
