@@ -452,6 +452,20 @@ fn the_connection_itself_counts() {
 }
 
 #[test]
+fn hops_of_all_ways_together_are_bounded() {
+    let chains: String = (0..12).map(|n| format!(":C{n} - [0:0]\n")).collect();
+    let jumps: String = (0..11).map(|n| format!("-A C{n} -j C{0}\n-A C{n} -j C{0}\n", n + 1)).collect();
+    let filter = format!("{chains}-A FORWARD -j C0\n{jumps}-A C11 -p tcp\n");
+    let nat = "-A PREROUTING -j DNAT --to-destination 10.0.0.1-10.0.0.64";
+    let dumps = node(dump(&[("nat", nat), ("filter", &filter)]), Completeness::Whole);
+    let outcomes = walk(&Plane::new("n", &dumps, &[]), &packet(POD, VIP));
+    assert_eq!(outcomes.len(), 64);
+    assert!(outcomes.iter().all(|outcome| outcome.disposition == Disposition::Delivered));
+    let hops: usize = outcomes.iter().map(|outcome| outcome.hops.len()).sum();
+    assert!(hops <= 100_000 + 64 * 16, "{hops}");
+}
+
+#[test]
 fn several_states_of_one_rule_must_all_hold() {
     let recent = "-m recent --rcheck --name OK --mask 255.255.255.255 --rsource";
     let limit = "-m limit --limit 5/sec";

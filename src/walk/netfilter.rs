@@ -5,8 +5,8 @@
 //! the same the rule does not matter, else the outcome is indeterminate and names the rule.
 
 use super::ends::{doubted, either_first, finish, same};
-use super::packet::{Dependency, Disposition, Entry, Outcome, Packet};
-use super::state::{Bits, Bound, Connection, Frame, Iface, Made, Original, State, Told, Trail};
+use super::packet::{Action, Dependency, Disposition, Entry, Outcome, Packet};
+use super::state::{Bits, Bound, Connection, Frame, Iface, Made, LEFT_OUT, Original, State, Told, Trail};
 use smallvec::{SmallVec, smallvec};
 
 use crate::dataplane::hooks::{BaseBody, BaseChain, Hook, Hooks};
@@ -16,6 +16,10 @@ use crate::dataplane::plane::{Family, Loaded, Plane, Rules};
 const STEPS: usize = 5_000_000;
 /// Connection tracking looks at a packet here (Linux `NF_IP_PRI_CONNTRACK`): rules that run before see no connection.
 const CONNTRACK: i32 = -200;
+/// Hops of all outcomes of one packet, at most; then only the first ones of each are kept.
+const HOPS: usize = 100_000;
+/// So many.
+const FIRST_HOPS: usize = 16;
 /// Undecidable rules that are followed both ways inside each other, at most.
 const NESTED: usize = 10;
 
@@ -34,7 +38,7 @@ pub fn ends<'snap>(plane: &Plane<'snap>, packet: &Packet) -> Vec<Outcome<'snap>>
 fn follow<'snap>(plane: &Plane<'snap>, packet: &Packet, trail: &Trail<'snap>) -> Vec<Outcome<'snap>> {
     let rules = plane.rules(Family::of(packet.to.ip()));
     let through = |hooks| {
-        let mut walker = Walker { plane, rules, hooks, steps: 0, nested: 0 };
+        let mut walker = Walker { plane, rules, hooks, steps: 0, hops: 0, nested: 0 };
         let entered = walker.enter(packet, trail.clone());
         walker.run(entered)
     };
@@ -74,6 +78,7 @@ pub(super) struct Walker<'a, 'snap> {
     rules: &'a Rules<'snap>,
     hooks: &'a Hooks<'snap>,
     steps: usize,
+    hops: usize,
     nested: usize,
 }
 
@@ -120,7 +125,7 @@ impl<'snap> Walker<'_, 'snap> {
         let mut waiting: Vec<_> = ways.into_iter().rev().collect();
         while let Some(way) = waiting.pop() {
             match way {
-                Way::Ends(outcome) => outcomes.push(*outcome),
+                Way::Ends(outcome) => outcomes.push(self.shortened(*outcome)),
                 Way::Goes(state) => match self.advance(state) {
                     Step::Ways(ways) => waiting.extend(ways.into_iter().rev()),
                     Step::Undecided(dependency, here, ways) => self.both(&dependency, &here, ways, &mut outcomes),
@@ -128,6 +133,19 @@ impl<'snap> Walker<'_, 'snap> {
             }
         }
         outcomes
+    }
+
+    /// An outcome with as many of its hops as there is room for.
+    fn shortened(&mut self, mut outcome: Outcome<'snap>) -> Outcome<'snap> {
+        if self.hops.saturating_add(outcome.hops.len()) > HOPS && outcome.hops.len() > FIRST_HOPS {
+            outcome.hops.truncate(FIRST_HOPS);
+            outcome.hops.shrink_to_fit();
+            if let Some(last) = outcome.hops.last_mut() {
+                (last.action, last.at, last.chance) = (Action::Pass(LEFT_OUT.into()), None, None);
+            }
+        }
+        self.hops = self.hops.saturating_add(outcome.hops.len());
+        outcome
     }
 
     /// Follows both ways of an undecidable rule. If they end alike, it does not matter.

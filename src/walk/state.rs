@@ -205,7 +205,14 @@ impl Frame {
 pub(super) struct Trail<'snap> {
     last: Option<Rc<Link<'snap>>>,
     kept: bool,
+    len: usize,
 }
+
+/// Hops that are kept of one way, at most.
+const LONGEST: usize = 1 << 14;
+
+/// What stands for hops that are not kept.
+pub(super) const LEFT_OUT: &str = "more steps, which are left out";
 
 #[derive(Debug)]
 struct Link<'snap> {
@@ -217,15 +224,21 @@ struct Link<'snap> {
 impl<'snap> Trail<'snap> {
     /// None yet, and all that come are kept.
     pub(super) const fn kept() -> Self {
-        Self { last: None, kept: true }
+        Self { last: None, kept: true, len: 0 }
     }
 
     /// None, ever.
     pub(super) const fn left_out() -> Self {
-        Self { last: None, kept: false }
+        Self { last: None, kept: false, len: 0 }
     }
 
     fn push(&mut self, hop: Hop<'snap>, depth: usize) {
+        self.len += 1;
+        let mut hop = hop;
+        if self.len >= LONGEST {
+            hop = Hop { action: Action::Pass(LEFT_OUT.into()), at: None, chance: None, ..hop };
+            self.kept = false;
+        }
         let before = self.last.take();
         self.last = Some(Rc::new(Link { hop, depth, before }));
     }
