@@ -212,16 +212,19 @@ impl<'snap> Elements<'snap> {
 
     /// All of them, in order.
     pub fn iter(&self) -> impl Iterator<Item = Element<'snap>> + '_ {
-        Pieces::of(self.text).filter_map(|(start, end)| self.element(start, end))
+        let (mut read, mut line) = (0, self.line);
+        Pieces::of(self.text).filter_map(move |(start, end)| {
+            let (between, text) = (self.text.get(read..start as usize)?, self.text.get(start as usize..end as usize)?);
+            line = line.saturating_add(newlines(between));
+            read = start as usize;
+            Some(Element { line, ..read_element(&self.kinds, text) })
+        })
     }
 
     fn element(&self, start: u32, end: u32) -> Option<Element<'snap>> {
         let text = self.text.get(start as usize..end as usize)?;
-        let before = self.text.get(..start as usize)?;
-        let line = memchr::memchr_iter(b'\n', before.as_bytes()).count();
-        let mut element = read(&self.kinds, text);
-        element.line = self.line.saturating_add(u32::try_from(line).unwrap_or(u32::MAX));
-        Some(element)
+        let line = self.line.saturating_add(newlines(self.text.get(..start as usize)?));
+        Some(Element { line, ..read_element(&self.kinds, text) })
     }
 
     fn index(&self) -> &Index {
@@ -247,11 +250,11 @@ impl<'snap> Elements<'snap> {
         let candidates = hash_of_values(values).and_then(|hash| index.exact.get(&hash).copied());
         let clashes = if candidates.is_some() { index.clashes.as_slice() } else { &[] };
         for (start, end) in candidates.into_iter().chain(clashes.iter().copied()).chain(index.others.iter().copied()) {
-            let Some(element) = self.element(start, end) else { continue };
-            match all_fit(&element.key, values) {
-                Some(true) => return Found::One(element),
+            let Some(text) = self.text.get(start as usize..end as usize) else { continue };
+            match all_fit(&key(&self.kinds, text).0, values) {
+                Some(true) => return self.element(start, end).map_or(Found::None, Found::One),
                 Some(false) => {}
-                None => unsure.push(element),
+                None => unsure.extend(self.element(start, end)),
             }
         }
         if let [Known::Number { value, .. }] = values {
@@ -404,7 +407,11 @@ fn first_word(text: &str) -> (&str, bool, &str) {
     (word, false, after.trim_start())
 }
 
-fn read<'snap>(kinds: &[Kind], text: &'snap str) -> Element<'snap> {
+fn newlines(text: &str) -> u32 {
+    u32::try_from(memchr::memchr_iter(b'\n', text.as_bytes()).count()).unwrap_or(u32::MAX)
+}
+
+fn read_element<'snap>(kinds: &[Kind], text: &'snap str) -> Element<'snap> {
     let (patterns, rest) = key(kinds, text);
     let mut element =
         Element { key: patterns, data: Data::None, expires: None, comment: None, limited: false, text, line: 0 };
