@@ -153,6 +153,15 @@ pub enum BitOp {
     Right,
 }
 
+/// How a number is found.
+#[derive(Debug, Clone)]
+pub enum Drawn<'snap> {
+    /// `numgen`, `symhash` over addresses and ports: another one for each connection.
+    Anew,
+    /// `jhash ip saddr . ip daddr`: of this.
+    HashOf(Box<Expr<'snap>>),
+}
+
 /// Named or anonymous elements.
 #[derive(Debug, Clone)]
 pub enum Lookup<'snap> {
@@ -179,6 +188,8 @@ pub enum Expr<'snap> {
         modulus: u32,
         /// From which on.
         offset: u32,
+        /// How one of them is found.
+        drawn: Drawn<'snap>,
     },
     /// `ip daddr . th dport`
     Concat(Vec<Self>),
@@ -193,6 +204,35 @@ pub enum Expr<'snap> {
 }
 
 impl Expr<'_> {
+    /// Whether it differs from client to client, or from connection to connection. In doubt it does not.
+    #[must_use]
+    pub fn varies(&self) -> bool {
+        match self {
+            Self::Payload(payload) => matches!(
+                payload,
+                Payload::Address4(Side::Src)
+                    | Payload::Address6(Side::Src)
+                    | Payload::Port(_, Side::Src)
+                    | Payload::AnyPort(Side::Src)
+            ),
+            Self::Ct(ct) => matches!(
+                ct,
+                Ct::Address(Tuple::Original, Side::Src)
+                    | Ct::Address(Tuple::Reply, Side::Dst)
+                    | Ct::Port(Tuple::Original, Side::Src)
+                    | Ct::Port(Tuple::Reply, Side::Dst)
+            ),
+            Self::Meta(meta) => *meta == Meta::Random,
+            Self::Spread { drawn, .. } => match drawn {
+                Drawn::Anew => true,
+                Drawn::HashOf(key) => key.varies(),
+            },
+            Self::Concat(parts) => parts.iter().any(Self::varies),
+            Self::Bits(left, ..) => left.varies(),
+            Self::Map(..) | Self::Fib(_) | Self::Constant(_) | Self::Unknown(_) => false,
+        }
+    }
+
     /// Whether it may give nothing because a map has no element for it.
     #[must_use]
     pub fn may_miss(&self) -> bool {

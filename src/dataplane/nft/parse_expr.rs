@@ -1,7 +1,7 @@
 //! Reads expressions. The grammar is that of nftables 1.0 and 1.1, as `nft list ruleset` prints it (nft(8), "PAYLOAD
 //! EXPRESSIONS" and what follows).
 
-use super::expr::{BitOp, Ct, Expr, Fib, FibLimit, FibMark, FibResult, Lookup, Meta, Payload, Side, Tuple};
+use super::expr::{BitOp, Ct, Drawn, Expr, Fib, FibLimit, FibMark, FibResult, Lookup, Meta, Payload, Side, Tuple};
 use super::kind::{Kind, Pattern, number};
 use super::set::Elements;
 use super::words::Words;
@@ -119,7 +119,7 @@ fn operand<'snap>(words: &mut Words<'snap>, depth: usize) -> Option<Expr<'snap>>
         }
         "ct" => ct(words),
         "fib" => fib(words),
-        "numgen" | "jhash" | "symhash" => spread(words),
+        "numgen" | "jhash" | "symhash" => spread(words, depth),
         word => match payload(word, words.second()) {
             Some(payload) => {
                 words.next();
@@ -248,7 +248,15 @@ fn fib<'snap>(words: &mut Words<'snap>) -> Option<Expr<'snap>> {
 }
 
 /// `numgen random mod 3 offset 1`, `jhash ip saddr . tcp dport mod 2 seed 0xdeadbeef`
-fn spread<'snap>(words: &mut Words<'snap>) -> Option<Expr<'snap>> {
+fn spread<'snap>(words: &mut Words<'snap>, depth: usize) -> Option<Expr<'snap>> {
+    let drawn = if words.eat("jhash") {
+        let place = words.place();
+        let key = nested(words, 0, depth + 1).filter(|_| words.keyword() == "mod");
+        words.back_to(place);
+        Drawn::HashOf(Box::new(key.unwrap_or(Expr::Unknown("jhash"))))
+    } else {
+        Drawn::Anew
+    };
     let mut modulus = None;
     let mut offset = 0;
     while let Some(word) = words.next() {
@@ -264,7 +272,7 @@ fn spread<'snap>(words: &mut Words<'snap>) -> Option<Expr<'snap>> {
         offset = u32::try_from(number(words.text()?)?).ok()?;
     }
     let modulus = modulus.filter(|modulus| *modulus > 0)?;
-    Some(Expr::Spread { modulus, offset })
+    Some(Expr::Spread { modulus, offset, drawn })
 }
 
 /// The kind of what `typeof` names: `ip daddr`, `meta l4proto`.

@@ -28,6 +28,8 @@ pub(super) enum Value<'snap> {
     Data(Vec<Datum<'snap>>),
     /// Each of as many numbers with the same chance, from the offset on.
     Spread { modulus: u32, offset: u32 },
+    /// One of as many numbers, from the offset on: for all clients the same one.
+    Fixed { modulus: u32, offset: u32 },
     /// It cannot be told, and why.
     Perhaps(String),
     /// There is no such thing in this packet: the rule does not match.
@@ -41,12 +43,25 @@ pub(super) enum Weighed<'snap> {
     One(Element<'snap>),
     /// One of these by chance, with its part of one; `None` for no element.
     Shares(Vec<(f64, Option<Element<'snap>>)>),
+    /// One of these, for all clients the same; `None` for no element.
+    Hashed(Vec<Option<Element<'snap>>>),
     /// No element.
     None,
     /// It cannot be told: one of these or none.
     Perhaps(Vec<Element<'snap>>, String),
     /// There is nothing to look up with.
     Break,
+}
+
+/// Why a number is not known that is the same for all clients.
+const HASHED: &str = "which number this hash gives is not known";
+
+/// When it is this element that a hash leads to, in words.
+pub(super) fn when_hashed(element: Option<&Element<'_>>) -> String {
+    match element {
+        Some(element) => format!("when `{}` is the one that this address hashes to, for all clients", element.text),
+        None => "when no element is the one that this address hashes to, for all clients".into(),
+    }
 }
 
 impl<'snap> State<'snap> {
@@ -57,7 +72,11 @@ impl<'snap> State<'snap> {
             Expr::Meta(meta) => self.meta(*meta),
             Expr::Ct(ct) => self.ct(*ct),
             Expr::Fib(fib) => self.fib(*fib, place),
-            Expr::Spread { modulus, offset } => Value::Spread { modulus: *modulus, offset: *offset },
+            Expr::Spread { modulus: 1, offset, .. } => Value::One(Known::number((*offset).into())),
+            Expr::Spread { modulus, offset, .. } if expr.varies() => {
+                Value::Spread { modulus: *modulus, offset: *offset }
+            }
+            Expr::Spread { modulus, offset, .. } => Value::Fixed { modulus: *modulus, offset: *offset },
             Expr::Concat(parts) => {
                 let mut all = Vec::with_capacity(parts.len());
                 for part in parts {
@@ -68,6 +87,7 @@ impl<'snap> State<'snap> {
                         Value::Data(_) | Value::Spread { .. } => {
                             all.push(Known::Unknown("a part is chosen at random".into()));
                         }
+                        Value::Fixed { .. } => all.push(Known::Unknown(HASHED.into())),
                         Value::Perhaps(why) => all.push(Known::Unknown(why)),
                     }
                 }
@@ -92,6 +112,7 @@ impl<'snap> State<'snap> {
                     Data::None | Data::Verdict(_) => Value::Perhaps("the map gives no value".into()),
                 },
                 Weighed::Shares(_) => Value::Perhaps("it is chosen at random".into()),
+                Weighed::Hashed(_) => Value::Perhaps(HASHED.into()),
                 Weighed::Perhaps(_, why) => Value::Perhaps(why),
             },
             Expr::Constant(pattern) => match pattern {
@@ -112,6 +133,14 @@ impl<'snap> State<'snap> {
             Value::One(known) => vec![known],
             Value::Parts(parts) => parts,
             Value::Spread { modulus, offset } => return place.spread(lookup, modulus, offset),
+            Value::Fixed { modulus, offset } => {
+                return match place.spread(lookup, modulus, offset) {
+                    Weighed::Shares(shares) => {
+                        Weighed::Hashed(shares.into_iter().map(|(_, element)| element).collect())
+                    }
+                    sure => sure,
+                };
+            }
             Value::Data(data) => data.iter().map(known_of).collect(),
             Value::Perhaps(why) => vec![Known::Unknown(why)],
         };

@@ -9,7 +9,7 @@ mod test;
 
 use smallvec::smallvec;
 
-use self::eval::{Value, Weighed};
+use self::eval::{Value, Weighed, when_hashed};
 use self::test::Answer;
 use super::chains::ends;
 use super::entered::{Standing, Store};
@@ -166,7 +166,7 @@ impl<'snap> Walker<'_, 'snap> {
                     Value::Spread { modulus, offset } if modulus <= SPREAD => {
                         return Ok(marked_each(&state, place, rule.at, modulus, offset));
                     }
-                    Value::One(_) | Value::Parts(_) | Value::Data(_) | Value::Spread { .. } | Value::Perhaps(..) => {
+                    Value::One(_) | Value::Parts(_) | Value::Data(_) | Value::Spread { .. } | Value::Fixed { .. } | Value::Perhaps(..) => {
                         state.mark = Bits { value: 0, known: 0 };
                     }
                 }
@@ -181,7 +181,7 @@ impl<'snap> Walker<'_, 'snap> {
                 state.ctmark = match state.evaluate(value, place) {
                     Value::One(Known::Number { value, known }) => Bits { value: low(value), known: low(known) },
                     Value::Break => return Ok(smallvec![state.next_rule().way()]),
-                    Value::One(_) | Value::Parts(_) | Value::Data(_) | Value::Spread { .. } | Value::Perhaps(..) => {
+                    Value::One(_) | Value::Parts(_) | Value::Data(_) | Value::Spread { .. } | Value::Fixed { .. } | Value::Perhaps(..) => {
                         Bits { value: 0, known: 0 }
                     }
                 };
@@ -296,11 +296,18 @@ impl<'snap> Walker<'_, 'snap> {
                     }
                 }
             }
-            Weighed::Shares(shares) => {
+            chosen @ (Weighed::Shares(_) | Weighed::Hashed(_)) => {
+                let shares: Vec<_> = match chosen {
+                    Weighed::Shares(shares) => shares.into_iter().map(|(part, one)| (Part::Share(part), one)).collect(),
+                    Weighed::Hashed(elements) => {
+                        elements.into_iter().map(|one| (Part::When(when_hashed(one.as_ref())), one)).collect()
+                    }
+                    Weighed::None | Weighed::One(_) | Weighed::Perhaps(..) | Weighed::Break => Vec::new(),
+                };
                 let mut ways = Ways::with_capacity(shares.len());
-                for (weight, element) in shares {
+                for (part, element) in shares {
                     let mut one = state.clone();
-                    one.share *= weight;
+                    one.take_part(&part);
                     let chance = one.when.is_none().then_some(one.share);
                     let Some(element) = element else {
                         ways.push(one.next_rule().way());
@@ -347,6 +354,27 @@ impl<'snap> Walker<'_, 'snap> {
                     state.hop(place.base.table, place.root.name, Action::Policy("ACCEPT"), Some(base.at));
                 }
                 self.leave_nft(state, place)
+            }
+        }
+    }
+}
+
+/// Which packets go one of several ways.
+#[derive(Debug, Clone, PartialEq)]
+enum Part {
+    /// This part of one.
+    Share(f64),
+    /// All, on this condition.
+    When(String),
+}
+
+impl State<'_> {
+    fn take_part(&mut self, part: &Part) {
+        match part {
+            Part::Share(share) => self.share *= share,
+            Part::When(condition) => {
+                self.share = 0.0;
+                self.only_when(condition);
             }
         }
     }
@@ -474,7 +502,7 @@ fn key_of(value: &Value<'_>) -> Option<String> {
     match value {
         Value::One(known) if told(known) => Some(format!("{:?}", [known])),
         Value::Parts(parts) if parts.iter().all(told) => Some(format!("{parts:?}")),
-        Value::One(_) | Value::Parts(_) | Value::Data(_) | Value::Spread { .. } | Value::Perhaps(_) | Value::Break => {
+        Value::One(_) | Value::Parts(_) | Value::Data(_) | Value::Spread { .. } | Value::Fixed { .. } | Value::Perhaps(_) | Value::Break => {
             None
         }
     }

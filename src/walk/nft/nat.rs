@@ -4,8 +4,8 @@ use std::net::{IpAddr, SocketAddr};
 
 use smallvec::smallvec;
 
-use super::Place;
-use super::eval::{Value, Weighed};
+use super::eval::{Value, Weighed, when_hashed};
+use super::{Part, Place};
 use crate::dataplane::nft::expr::Expr;
 use crate::dataplane::nft::set::{Data, Datum, Known};
 use crate::dataplane::nft::statement::{Nat, NatTo, Rule};
@@ -14,7 +14,7 @@ use crate::walk::packet::{Action, Dependency};
 use crate::walk::state::State;
 
 /// Where a packet is sent: its part of one, and the address and port; `None` where the rule breaks off.
-type Target<'snap> = (f64, Option<(IpAddr, Option<IpAddr>, Option<u16>)>);
+type Target<'snap> = (Part, Option<(IpAddr, Option<IpAddr>, Option<u16>)>);
 
 /// Which port a packet is sent to.
 #[derive(Clone, Copy)]
@@ -46,9 +46,9 @@ impl<'snap> Walker<'_, 'snap> {
         };
         let several = targets.len() > 1;
         let mut ways = Ways::with_capacity(targets.len());
-        for (weight, target) in targets {
+        for (part, target) in targets {
             let mut one = state.clone();
-            one.share *= weight;
+            one.take_part(&part);
             let Some((first, last, port)) = target else {
                 ways.push(one.next_rule().way());
                 continue;
@@ -123,9 +123,9 @@ impl<'snap> Walker<'_, 'snap> {
             Err(why) => return Ok(smallvec![state.undecided(Dependency::Rule(rule.at, why))]),
         };
         let mut ways = Ways::with_capacity(targets.len());
-        for (weight, target) in targets {
+        for (part, target) in targets {
             let mut one = state.clone();
-            one.share *= weight;
+            one.take_part(&part);
             let Some((first, last, _)) = target else {
                 ways.push(one.next_rule().way());
                 continue;
@@ -182,7 +182,7 @@ impl<'snap> State<'snap> {
         let port = match port {
             Port::Kept => None,
             Port::To(port) => Some(port),
-            Port::Break => return Ok(vec![(1.0, None)]),
+            Port::Break => return Ok(vec![(Part::Share(1.0), None)]),
         };
         let found = self.targets_by(nat, place, kept, port)?;
         let mapped = |(first, last): (IpAddr, Option<IpAddr>)| {
@@ -192,7 +192,7 @@ impl<'snap> State<'snap> {
             let (first, last) = mapped((target.0, target.1));
             (first, last, target.2)
         };
-        Ok(found.into_iter().map(|(weight, target)| (weight, target.map(one))).collect())
+        Ok(found.into_iter().map(|(part, target)| (part, target.map(one))).collect())
     }
 
     fn targets_by(
@@ -203,14 +203,14 @@ impl<'snap> State<'snap> {
         port: Option<u16>,
     ) -> Result<Vec<Target<'snap>>, String> {
         match &nat.to {
-            NatTo::Kept => Ok(vec![(1.0, Some((kept, None, port)))]),
-            NatTo::Addresses(first, last) => Ok(vec![(1.0, Some((*first, Some(*last), port)))]),
+            NatTo::Kept => Ok(vec![(Part::Share(1.0), Some((kept, None, port)))]),
+            NatTo::Addresses(first, last) => Ok(vec![(Part::Share(1.0), Some((*first, Some(*last), port)))]),
             NatTo::Unknown(text) => Err(format!("where `{text}` leads is not understood")),
             NatTo::Computed(expr) => {
                 let Expr::Map(key, lookup) = expr.as_ref() else {
                     return match self.evaluate(expr, place) {
-                        Value::Break => Ok(vec![(1.0, None)]),
-                        Value::One(_) | Value::Parts(_) | Value::Data(_) | Value::Spread { .. } | Value::Perhaps(_) => {
+                        Value::Break => Ok(vec![(Part::Share(1.0), None)]),
+                        Value::One(_) | Value::Parts(_) | Value::Data(_) | Value::Spread { .. } | Value::Fixed { .. } | Value::Perhaps(_) => {
                             Err("where it leads is not understood".into())
                         }
                     };
@@ -220,12 +220,19 @@ impl<'snap> State<'snap> {
                     Data::None | Data::Verdict(_) => Err("the map gives no address".to_owned()),
                 };
                 match self.look_up(key, lookup, place) {
-                    Weighed::None | Weighed::Break => Ok(vec![(1.0, None)]),
-                    Weighed::One(element) => Ok(vec![(1.0, read(&element.data)?)]),
+                    Weighed::None | Weighed::Break => Ok(vec![(Part::Share(1.0), None)]),
+                    Weighed::One(element) => Ok(vec![(Part::Share(1.0), read(&element.data)?)]),
                     Weighed::Shares(shares) => shares
                         .iter()
                         .map(|(weight, element)| {
-                            Ok((*weight, element.as_ref().map_or(Ok(None), |element| read(&element.data))?))
+                            Ok((Part::Share(*weight), element.as_ref().map_or(Ok(None), |element| read(&element.data))?))
+                        })
+                        .collect(),
+                    Weighed::Hashed(elements) => elements
+                        .iter()
+                        .map(|element| {
+                            let when = Part::When(when_hashed(element.as_ref()));
+                            Ok((when, element.as_ref().map_or(Ok(None), |element| read(&element.data))?))
                         })
                         .collect(),
                     Weighed::Perhaps(_, why) => Err(why),

@@ -142,6 +142,10 @@ impl<'snap> State<'snap> {
                     }
                 },
                 Value::Spread { modulus, offset } => spread(modulus, offset, op, right),
+                Value::Fixed { modulus, offset } => match spread(modulus, offset, op, right) {
+                    Answer::Chance(_) => Answer::Unknown("which number this hash gives is not known".into()),
+                    sure => sure,
+                },
                 Value::Perhaps(why) => Answer::Unknown(why),
                 Value::Data(_) => None.into(),
                 Value::Break => Answer::No,
@@ -181,6 +185,7 @@ fn membership(found: Weighed<'_>) -> Answer {
         Weighed::Shares(shares) => {
             Answer::Chance(shares.iter().filter(|(_, element)| element.is_some()).map(|(share, _)| share).sum())
         }
+        Weighed::Hashed(_) => Answer::Unknown("which element this hash leads to is not known".into()),
         Weighed::Perhaps(_, why) => Answer::Unknown(why),
     }
 }
@@ -190,7 +195,7 @@ fn learned(name: &str, found: &Weighed<'_>) -> Answer {
     let now = match found {
         Weighed::One(Element { expires: Some(left), .. }) => format!(", as it was for {left} more"),
         Weighed::One(_) => ", as it was".into(),
-        Weighed::Shares(_) | Weighed::None | Weighed::Perhaps(..) | Weighed::Break => String::new(),
+        Weighed::Shares(_) | Weighed::Hashed(_) | Weighed::None | Weighed::Perhaps(..) | Weighed::Break => String::new(),
     };
     Answer::by_state(Fresh::Passes, format!("this client is entered in {name}{now}"))
 }
