@@ -125,6 +125,8 @@ pub(super) const ROWS: &[Row] = &[
             "-m conntrack ! --ctstate INVALID",
             "-m state --state NEW,UNTRACKED",
             "-m conntrack ! --ctstate DNAT",
+            "-m conntrack --ctstate UNTRACKED --ctorigdst 1.2.3.4",
+            "-m conntrack --ctstate UNTRACKED ! --ctorigdst {to}",
         ],
         fails: &[
             "-m conntrack ! --ctstate UNTRACKED",
@@ -132,7 +134,16 @@ pub(super) const ROWS: &[Row] = &[
             "-m conntrack --ctstate INVALID",
             "-m state --state NEW,ESTABLISHED",
             "-m conntrack --ctstate DNAT",
+            "-m conntrack --ctorigdst {to}",
+            "-m conntrack --ctstate NEW ! --ctorigdst 1.2.3.4",
         ],
+        ..ROW
+    },
+    Row {
+        name: "connlimit-of-none",
+        stage: Stage::Filter,
+        holds: &["-p tcp -m connlimit --connlimit-above 0"],
+        fails: &["-p tcp -m connlimit --connlimit-upto 0", "-p tcp -m connlimit --connlimit-above 9999"],
         ..ROW
     },
     Row {
