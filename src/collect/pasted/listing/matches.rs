@@ -150,7 +150,13 @@ impl<'t> Words<'_, 't> {
                 "ctstate" | "ctproto" | "ctorigsrc" | "ctorigdst" | "ctreplsrc" | "ctrepldst" | "ctorigsrcport"
                 | "ctorigdstport" | "ctreplsrcport" | "ctrepldstport" | "ctstatus" | "ctexpire" | "ctdir",
                 _,
-            ) => add(format!(" -m conntrack {not}--{word} {}", self.value()?)),
+            ) => {
+                // The state is printed first; what follows it is of the same module, unless somebody wrote two of them.
+                let goes_on = word != "ctstate"
+                    && out.rsplit(" -m ").next().is_some_and(|last| last.starts_with("conntrack ") && out != last);
+                let module = if goes_on { "" } else { " -m conntrack" };
+                out.push_str(&format!("{module} {not}--{word} {}", self.value()?));
+            }
             ("state", _) => add(format!(" -m state {not}--state {}", self.value()?)),
             ("match-set", _) => {
                 let (set, sides) = (self.value()?, self.value()?);
@@ -379,19 +385,30 @@ fn changes_nothing(target: &str, words: &[&str]) -> bool {
     match target {
         "LOG" | "TCPMSS" | "CHECKSUM" | "CLASSIFY" | "TOS" | "DSCP" | "TTL" | "HL" | "AUDIT" => first == target,
         "NFLOG" => first.starts_with("nflog-"),
-        "SET" => matches!(first, "add-set" | "del-set" | "map-set"),
         _ => false,
     }
 }
 
 fn has_options(target: &str) -> bool {
-    matches!(target, "DNAT" | "SNAT" | "NETMAP" | "MASQUERADE" | "REDIRECT" | "MARK" | "CONNMARK" | "CT")
+    matches!(target, "DNAT" | "SNAT" | "NETMAP" | "MASQUERADE" | "REDIRECT" | "MARK" | "CONNMARK" | "CT" | "SET")
 }
 
 /// What the target prints of itself, as its options.
 fn options(target: &str, words: &mut Words<'_, '_>) -> Option<String> {
     let mut out = String::new();
     match target {
+        "SET" => {
+            while let Some(word) = words.next() {
+                match word {
+                    "add-set" | "del-set" => {
+                        out.push_str(&format!(" --{word} {} {}", words.value()?, words.value()?));
+                    }
+                    "timeout" => out.push_str(&format!(" --timeout {}", words.value()?)),
+                    "exist" => out.push_str(" --exist"),
+                    _ => return None,
+                }
+            }
+        }
         "DNAT" | "SNAT" | "NETMAP" => {
             let option = match target {
                 "DNAT" => "to-destination",
