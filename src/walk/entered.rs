@@ -134,9 +134,7 @@ impl<'snap> State<'snap> {
                 Test::Address(..) | Test::InInterface(_) | Test::OutInterface(_) | Test::Protocol(_) | Test::Fragment
             )
         };
-        let fails = |test: &Match<'snap>| {
-            matches!(self.answer(test, plane), Answer::Known(holds) if holds != (test.not == Not::Plain))
-        };
+        let fails = |test: &Match<'snap>| matches!(self.answer(test, plane), Answer::Known(holds) if holds != (test.not == Not::Plain));
         if rule.matches.iter().any(enters) && !rule.matches.iter().filter(plain).any(fails) {
             let mut sure = true;
             for (at, test) in rule.matches.iter().enumerate() {
@@ -168,7 +166,6 @@ impl<'snap> State<'snap> {
     pub(super) fn remember_recent(&mut self, recent: &Recent<'snap>, not: Not, passage: Passage, here: Tri) {
         let store = Store::Recent(recent.name);
         match recent.action {
-            RecentAction::Check => {}
             RecentAction::Set | RecentAction::Remove => {
                 let standing = match (here, recent.action) {
                     (Tri::No, _) => return,
@@ -184,7 +181,7 @@ impl<'snap> State<'snap> {
                 let key = self.recent_key(recent);
                 self.entered.set(store, key, Standing::There);
             }
-            RecentAction::Update => {}
+            RecentAction::Check | RecentAction::Update => {}
         }
     }
 

@@ -6,7 +6,7 @@
 
 use super::ends::{doubted, either_first, finish, same};
 use super::packet::{Action, Dependency, Disposition, Entry, Outcome, Packet};
-use super::state::{Bits, Bound, Connection, Frame, Iface, Made, LEFT_OUT, Original, State, Told, Trail};
+use super::state::{Bits, Bound, Connection, Frame, Iface, LEFT_OUT, Made, Original, State, Told, Trail};
 use smallvec::{SmallVec, smallvec};
 
 use crate::dataplane::hooks::{BaseBody, BaseChain, Hook, Hooks};

@@ -170,15 +170,17 @@ fn shares_states_and_what_is_not_known() {
     forward("numgen inc mod 2 vmap { 0 : drop, 1 : accept }", &["50 % dropped", "50 % untouched"]);
     forward("jhash ip saddr mod 2 seed 0x1 vmap { 0 : drop }", &["50 % dropped", "50 % untouched"]);
     forward("jhash ip saddr . ip daddr mod 2 0 drop", &["50 % dropped", "50 % untouched"]);
-    forward("jhash ip daddr mod 2 vmap { 0 : drop }", &[
-        "when `0 : drop` is the one that this address hashes to, for all clients: dropped",
-        "when no element is the one that this address hashes to, for all clients: untouched",
-    ]);
-    forward("jhash ip daddr mod 2 0 drop", &[
-        "indeterminate",
-        "if line 13 matches: dropped",
-        "if line 13 does not match: untouched",
-    ]);
+    forward(
+        "jhash ip daddr mod 2 vmap { 0 : drop }",
+        &[
+            "when `0 : drop` is the one that this address hashes to, for all clients: dropped",
+            "when no element is the one that this address hashes to, for all clients: untouched",
+        ],
+    );
+    forward(
+        "jhash ip daddr mod 2 0 drop",
+        &["indeterminate", "if line 13 matches: dropped", "if line 13 does not match: untouched"],
+    );
     forward(
         "limit rate over 10/second burst 5 packets drop",
         &["when there is more than `limit rate over 10/second burst 5 packets`: dropped", "untouched"],
@@ -365,7 +367,10 @@ fn translation() {
             "when `1 : 10.244.1.6 . 8081` is the one that this address hashes to, for all clients: to 10.244.1.6:8081",
         ],
     );
-    nat("dnat to symhash mod 2 map { 0 : 10.244.1.5, 1 : 10.244.1.5 }", &["50 % to 10.244.1.5:80", "50 % to 10.244.1.5:80"]);
+    nat(
+        "dnat to symhash mod 2 map { 0 : 10.244.1.5, 1 : 10.244.1.5 }",
+        &["50 % to 10.244.1.5:80", "50 % to 10.244.1.5:80"],
+    );
     nat("dnat to jhash ip daddr mod 1 map { 0 : 10.244.1.5 }", &["to 10.244.1.5:80"]);
     nat("dnat to tcp dport map { 80 : 10.244.1.5 }", &["to 10.244.1.5:80"]);
     nat("dnat to tcp dport map { 81 : 10.244.1.5 }", PASSES);

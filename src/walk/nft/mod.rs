@@ -16,6 +16,7 @@ use super::entered::{Standing, Store};
 use super::netfilter::{Step, Walker, Ways};
 use super::packet::{Action, Dependency, Disposition, Reason};
 use super::state::{Bits, Frame, State, Told};
+use crate::dataplane::Loc;
 use crate::dataplane::hooks::{BaseBody, BaseChain, Kind};
 use crate::dataplane::nft::base::Policy;
 use crate::dataplane::nft::expr::{Expr, Lookup};
@@ -23,7 +24,6 @@ use crate::dataplane::nft::set::{Data, Found, Known};
 use crate::dataplane::nft::statement::{Rule, Statement, Verdict};
 use crate::dataplane::nft::{Chain, Table};
 use crate::dataplane::plane::{Family, Plane};
-use crate::dataplane::Loc;
 
 /// Chains inside each other, at most (Linux `NFT_JUMP_STACK_SIZE`).
 const DEEP: usize = 16;
@@ -166,7 +166,12 @@ impl<'snap> Walker<'_, 'snap> {
                     Value::Spread { modulus, offset } if modulus <= SPREAD => {
                         return Ok(marked_each(&state, place, rule.at, modulus, offset));
                     }
-                    Value::One(_) | Value::Parts(_) | Value::Data(_) | Value::Spread { .. } | Value::Fixed { .. } | Value::Perhaps(..) => {
+                    Value::One(_)
+                    | Value::Parts(_)
+                    | Value::Data(_)
+                    | Value::Spread { .. }
+                    | Value::Fixed { .. }
+                    | Value::Perhaps(..) => {
                         state.mark = Bits { value: 0, known: 0 };
                     }
                 }
@@ -181,9 +186,12 @@ impl<'snap> Walker<'_, 'snap> {
                 state.ctmark = match state.evaluate(value, place) {
                     Value::One(Known::Number { value, known }) => Bits { value: low(value), known: low(known) },
                     Value::Break => return Ok(smallvec![state.next_rule().way()]),
-                    Value::One(_) | Value::Parts(_) | Value::Data(_) | Value::Spread { .. } | Value::Fixed { .. } | Value::Perhaps(..) => {
-                        Bits { value: 0, known: 0 }
-                    }
+                    Value::One(_)
+                    | Value::Parts(_)
+                    | Value::Data(_)
+                    | Value::Spread { .. }
+                    | Value::Fixed { .. }
+                    | Value::Perhaps(..) => Bits { value: 0, known: 0 },
                 };
                 state.hop(place.base.table, place.chain, Action::Pass("ct mark set".into()), Some(rule.at));
                 Err(state)
@@ -463,8 +471,7 @@ impl<'snap> State<'snap> {
             _ => return None,
         };
         match value.may_miss().then(|| self.evaluate(value, place)) {
-            Some(Value::Perhaps(why)) => Some(why),
-            Some(Value::One(Known::Unknown(why))) => Some(why),
+            Some(Value::Perhaps(why) | Value::One(Known::Unknown(why))) => Some(why),
             _ => None,
         }
     }
@@ -502,9 +509,13 @@ fn key_of(value: &Value<'_>) -> Option<String> {
     match value {
         Value::One(known) if told(known) => Some(format!("{:?}", [known])),
         Value::Parts(parts) if parts.iter().all(told) => Some(format!("{parts:?}")),
-        Value::One(_) | Value::Parts(_) | Value::Data(_) | Value::Spread { .. } | Value::Fixed { .. } | Value::Perhaps(_) | Value::Break => {
-            None
-        }
+        Value::One(_)
+        | Value::Parts(_)
+        | Value::Data(_)
+        | Value::Spread { .. }
+        | Value::Fixed { .. }
+        | Value::Perhaps(_)
+        | Value::Break => None,
     }
 }
 

@@ -210,9 +210,12 @@ impl<'snap> State<'snap> {
                 let Expr::Map(key, lookup) = expr.as_ref() else {
                     return match self.evaluate(expr, place) {
                         Value::Break => Ok(vec![(Part::Share(1.0), None)]),
-                        Value::One(_) | Value::Parts(_) | Value::Data(_) | Value::Spread { .. } | Value::Fixed { .. } | Value::Perhaps(_) => {
-                            Err("where it leads is not understood".into())
-                        }
+                        Value::One(_)
+                        | Value::Parts(_)
+                        | Value::Data(_)
+                        | Value::Spread { .. }
+                        | Value::Fixed { .. }
+                        | Value::Perhaps(_) => Err("where it leads is not understood".into()),
                     };
                 };
                 let read = |data: &Data<'snap>| match data {
@@ -225,7 +228,10 @@ impl<'snap> State<'snap> {
                     Weighed::Shares(shares) => shares
                         .iter()
                         .map(|(weight, element)| {
-                            Ok((Part::Share(*weight), element.as_ref().map_or(Ok(None), |element| read(&element.data))?))
+                            Ok((
+                                Part::Share(*weight),
+                                element.as_ref().map_or(Ok(None), |element| read(&element.data))?,
+                            ))
                         })
                         .collect(),
                     Weighed::Hashed(elements) => elements

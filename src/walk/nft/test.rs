@@ -195,7 +195,9 @@ fn learned(name: &str, found: &Weighed<'_>) -> Answer {
     let now = match found {
         Weighed::One(Element { expires: Some(left), .. }) => format!(", as it was for {left} more"),
         Weighed::One(_) => ", as it was".into(),
-        Weighed::Shares(_) | Weighed::Hashed(_) | Weighed::None | Weighed::Perhaps(..) | Weighed::Break => String::new(),
+        Weighed::Shares(_) | Weighed::Hashed(_) | Weighed::None | Weighed::Perhaps(..) | Weighed::Break => {
+            String::new()
+        }
     };
     Answer::by_state(Fresh::Passes, format!("this client is entered in {name}{now}"))
 }
