@@ -18,10 +18,15 @@ const ROUTES: &str = r#"[{"dst":"default","gateway":"192.168.50.1","dev":"eth0"}
 {"type":"local","dst":"192.168.50.11","dev":"eth0","table":"local","scope":"host","prefsrc":"192.168.50.11"},
 {"type":"local","dst":"10.244.1.1","dev":"cni0","table":"local","scope":"host","prefsrc":"10.244.1.1"}]"#;
 const RULES: &str = r#"[{"priority":0,"src":"all","table":"local"},{"priority":32766,"src":"all","table":"main"}]"#;
-const SWITCHES: &str = "net.ipv4.ip_forward = 1\nnet.ipv4.conf.all.rp_filter = 0\n";
+const SWITCHES: &str =
+    "net.ipv4.ip_forward = 1\nnet.ipv4.conf.all.rp_filter = 0\nnet.ipv4.ip_local_port_range = 40000\t50000\n";
 
 /// A pod's connection to 10.96.0.1:80, through this ruleset.
 fn walked(ruleset: &str) -> Vec<String> {
+    walked_from(Entry::Arrives(Some("cni0".into())), "10.244.1.7", ruleset)
+}
+
+fn walked_from(entry: Entry, from: &str, ruleset: &str) -> Vec<String> {
     let mut node = NodeDumps::default();
     let text = ruleset.lines().map(str::trim).collect::<Vec<_>>().join("\n") + "\n";
     let list = [
@@ -37,8 +42,8 @@ fn walked(ruleset: &str) -> Vec<String> {
     }
     let plane = Plane::new("n", &node, &[]);
     let packet = Packet {
-        entry: Entry::Arrives(Some("cni0".into())),
-        from: "10.244.1.7".parse::<IpAddr>().unwrap(),
+        entry,
+        from: from.parse::<IpAddr>().unwrap(),
         from_port: None,
         to: "10.96.0.1:80".parse().unwrap(),
         protocol: Protocol::Tcp,
@@ -124,6 +129,25 @@ fn tests_of_rules() {
     forward("tcp sport 53 drop", PASSES);
     forward("tcp sport 1024-65535 drop", DROPS);
     forward("ip protocol tcp ip saddr & 255.255.0.0 == 10.244.0.0 drop", DROPS);
+}
+
+#[test]
+fn a_process_of_the_node_has_a_port_of_its_range() {
+    let ends = |ports: &str| {
+        let text = format!(
+            "table ip t {{
+                chain c {{
+                    type filter hook output priority filter; policy accept;
+                    tcp sport {ports} drop
+                }}
+            }}"
+        );
+        walked_from(Entry::Local, "192.168.50.11", &text)
+    };
+    assert_eq!(ends("40000-50000"), DROPS);
+    assert_eq!(ends("1024-39999"), PASSES);
+    assert_eq!(ends("1024-65535"), DROPS);
+    assert_eq!(ends("40000-45000").first().map(String::as_str), Some("indeterminate"));
 }
 
 #[test]
