@@ -71,11 +71,16 @@ pub(super) fn verdict(
     } else {
         let from = super::node_words(&nodes(&failing));
         let (code, look) = if inside {
-            (Code::DnsClusterNamesOnly, "look at the logs of CoreDNS for it")
+            (Code::DnsClusterNamesOnly, "at the logs of CoreDNS for it")
         } else {
-            (Code::DnsExternalOnly, "look at the servers that CoreDNS forwards its zone to")
+            (Code::DnsExternalOnly, "at the servers that CoreDNS forwards its zone to")
         };
-        let sentence = format!("{name} alone gets {what} from {from}, every other name is answered: {look}");
+        let gets = if everywhere {
+            format!("{name} alone gets {what}, asked from {from}")
+        } else {
+            format!("{name} gets {what} from some servers and an answer from others, asked from {from}")
+        };
+        let sentence = format!("{gets}; every other name is answered. Look {look}");
         (code, "one-name", sentence)
     };
     let mut finding = Finding::new(code, sentence.clone());
