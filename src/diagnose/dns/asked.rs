@@ -66,7 +66,9 @@ pub(super) fn verdict(
         } else {
             format!("all {} servers say", servers.len())
         };
-        let sentence = format!("{name} does not exist: {who} {what}. Every other name that was asked for is answered");
+        let no_such = failing.iter().all(|spot| spot.cell.word == "NXDOMAIN");
+        let lacks = if no_such { "does not exist" } else { "has no address" };
+        let sentence = format!("{name} {lacks}: {who} {what}. Every other name that was asked for is answered");
         (Code::NameNotInCluster, "nowhere", sentence)
     } else {
         let from = super::node_words(&nodes(&failing));
@@ -75,17 +77,22 @@ pub(super) fn verdict(
         } else {
             (Code::DnsExternalOnly, "at the servers that CoreDNS forwards its zone to")
         };
+        let by_server = asked
+            .iter()
+            .filter(|spot| !spot.fails())
+            .all(|good| failing.iter().all(|bad| bad.server() != good.server()));
         let gets = if everywhere {
             format!("{name} alone gets {what}, asked from {from}")
-        } else {
+        } else if by_server {
             format!("{name} gets {what} from some servers and an answer from others, asked from {from}")
+        } else {
+            format!("{name} gets {what} in {} of {} questions, asked from {from}", failing.len(), asked.len())
         };
         let sentence = format!("{gets}; every other name is answered. Look {look}");
         (code, "one-name", sentence)
     };
     let mut finding = Finding::new(code, sentence.clone());
     finding.reason = Some(reason.into());
-    finding.share_ppm = everywhere.then_some(1_000_000);
     finding.evidence = quoted(&failing);
     let (server, record) = (first.server().address.ip(), &first.probe.question.record);
     finding.help = Some(format!("dig @{server} {} {record}", crate::diagnose::words::shell(name)));
