@@ -6,6 +6,7 @@ pub mod early;
 pub mod expr;
 pub mod kind;
 mod parse_expr;
+mod parse_limit;
 mod parse_nat;
 mod parse_statement;
 pub mod ruleset;

@@ -4,12 +4,14 @@
 #[cfg(test)]
 mod cases;
 mod eval;
+mod forks;
 mod nat;
 mod test;
 
 use smallvec::smallvec;
 
 use self::eval::{Value, Weighed, when_hashed};
+use self::forks::{Part, by_state, fork, marked_each, marked_or_not, undecided};
 use self::test::Answer;
 use super::chains::ends;
 use super::entered::{Standing, Store};
@@ -367,27 +369,6 @@ impl<'snap> Walker<'_, 'snap> {
     }
 }
 
-/// Which packets go one of several ways.
-#[derive(Debug, Clone, PartialEq)]
-enum Part {
-    /// This part of one.
-    Share(f64),
-    /// All, on this condition.
-    When(String),
-}
-
-impl State<'_> {
-    fn take_part(&mut self, part: &Part) {
-        match part {
-            Part::Share(share) => self.share *= share,
-            Part::When(condition) => {
-                self.share = 0.0;
-                self.only_when(condition);
-            }
-        }
-    }
-}
-
 /// The line that a verdict of a map stands in: that of the element, unless the map is part of the rule.
 fn element_place<'snap>(
     lookup: &Lookup<'snap>,
@@ -397,68 +378,6 @@ fn element_place<'snap>(
     match lookup {
         Lookup::Named(_) => Loc { dump: rule.dump, line: element.line, text: element.text },
         Lookup::Here(_) => rule,
-    }
-}
-
-/// The rule matches for this share of the packets.
-fn fork(state: Box<State<'_>>, at: usize, chance: f64) -> Ways<'_> {
-    let (mut taken, mut passed) = (state.clone().at_statement(at), state.next_rule());
-    taken.share *= chance;
-    passed.share *= 1.0 - chance;
-    smallvec![taken.way(), passed.way()]
-}
-
-/// The rule matches or not by what came before: a fresh client goes one way, others the other.
-fn by_state<'snap>(
-    state: Box<State<'snap>>,
-    at: usize,
-    fresh: super::matches::Fresh,
-    otherwise: &str,
-    chance: f64,
-) -> Ways<'snap> {
-    let mut known = state.clone();
-    known.share = 0.0;
-    known.only_when(&format!("when {otherwise}"));
-    match fresh {
-        super::matches::Fresh::Passes => smallvec![known.at_statement(at).way(), state.next_rule().way()],
-        super::matches::Fresh::Matches if chance < 1.0 => {
-            let mut ways = fork(state, at, chance);
-            ways.push(known.next_rule().way());
-            ways
-        }
-        super::matches::Fresh::Matches => smallvec![state.at_statement(at).way(), known.next_rule().way()],
-    }
-}
-
-fn undecided<'snap>(state: Box<State<'snap>>, at: usize, rule: &Rule<'snap>, why: String) -> Step<'snap> {
-    let line = rule.at.line;
-    let taken = state.clone().at_statement(at).way();
-    let passed = state.clone().next_rule().way();
-    Step::Undecided(
-        Dependency::Rule(rule.at, why),
-        state,
-        [
-            (format!("if line {line} matches"), smallvec![taken]),
-            (format!("if line {line} does not match"), smallvec![passed]),
-        ],
-    )
-}
-
-impl State<'_> {
-    /// Goes on at a statement of the rule.
-    fn at_statement(mut self: Box<Self>, at: usize) -> Box<Self> {
-        if let Some(frame) = self.frames.last_mut() {
-            frame.statement = at;
-        }
-        self
-    }
-
-    /// Goes on with the next rule.
-    fn next_rule(mut self: Box<Self>) -> Box<Self> {
-        if let Some(frame) = self.frames.last_mut() {
-            (frame.next, frame.statement) = (frame.next + 1, 0);
-        }
-        self
     }
 }
 
@@ -475,32 +394,6 @@ impl<'snap> State<'snap> {
             _ => None,
         }
     }
-}
-
-/// The mark is set, to what is not known, or the rule breaks off.
-fn marked_or_not<'snap>(
-    state: Box<State<'snap>>,
-    statement: &Statement<'snap>,
-    at: usize,
-    rule: &Rule<'snap>,
-    why: String,
-) -> Step<'snap> {
-    let unknown = Bits { value: 0, known: 0 };
-    let mut marked = state.clone().at_statement(at);
-    match statement {
-        Statement::CtMark(_) => marked.ctmark = unknown,
-        _ => marked.mark = unknown,
-    }
-    let passed = state.clone().next_rule();
-    let line = rule.at.line;
-    Step::Undecided(
-        Dependency::Rule(rule.at, why),
-        state,
-        [
-            (format!("if the map in line {line} has an element for it"), smallvec![marked.way()]),
-            (format!("if the map in line {line} has none"), smallvec![passed.way()]),
-        ],
-    )
 }
 
 /// What is entered in a set, in words; `None` if it is not known.
@@ -522,27 +415,6 @@ fn key_of(value: &Value<'_>) -> Option<String> {
 /// The lower 32 bits.
 fn low(value: u128) -> u32 {
     u32::try_from(value & u128::from(u32::MAX)).unwrap_or_default()
-}
-
-/// The packet with each of these marks.
-fn marked_each<'snap>(
-    state: &State<'snap>,
-    place: Place<'_, 'snap>,
-    at: Loc<'snap>,
-    modulus: u32,
-    offset: u32,
-) -> Ways<'snap> {
-    (0..modulus)
-        .map(|turn| {
-            let mut one = Box::new(state.clone());
-            one.share /= f64::from(modulus);
-            one.mark = Bits { value: offset.wrapping_add(turn), known: u32::MAX };
-            let chance = one.when.is_none().then_some(one.share);
-            let now = Action::Mark(one.mark.value);
-            one.hop_with(place.base.table, place.chain, now, Some(at), chance);
-            one.way()
-        })
-        .collect()
 }
 
 /// Name of the answer, as ip6tables prints it for IPv6.
