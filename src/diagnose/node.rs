@@ -16,7 +16,7 @@ use crate::order;
 use crate::query::{Client, Query};
 use crate::report::{AddressKind, Code, Gap, Origin, PathInfo, PathState, Trace};
 use crate::walk::packet::{Entry, Outcome, Packet, Protocol};
-use crate::walk::{ends, walk};
+use crate::walk::{Ends, walk};
 
 use super::clients::{Clients, Place};
 use super::compare::{Comparison, compare, strictly};
@@ -50,6 +50,11 @@ pub struct NodePlane<'snap> {
 }
 
 impl<'snap> NodePlane<'snap> {
+    /// Where packets end on it.
+    pub(super) fn ends(&self) -> Ends<'_, 'snap> {
+        Ends::new(&self.plane)
+    }
+
     /// Reads a node's dumps.
     #[must_use]
     pub fn read(objects: &'snap Objects, name: &'snap str, dumps: &'snap NodeDumps) -> Self {
@@ -129,7 +134,7 @@ impl PathResult<'_> {
 }
 
 /// How packets are followed: with their hops, or to their ends alone.
-type Walk<'snap> = fn(&Plane<'snap>, &Packet) -> Vec<Outcome<'snap>>;
+type Walk<'w, 'snap> = &'w mut dyn FnMut(&Packet) -> Vec<Outcome<'snap>>;
 
 /// What is asked of a node.
 #[derive(Clone, Copy)]
@@ -160,16 +165,16 @@ impl<'snap> Question<'_, 'snap> {
     /// Asks one node that is read already.
     #[must_use]
     pub fn ask_of(self, node: &NodePlane<'snap>) -> NodeResult<'snap> {
-        self.follow(node, walk)
+        self.follow(node, &mut |packet| walk(&node.plane, packet))
     }
 
     /// Asks where packets end and not how they come there: outcomes have no hops.
     #[must_use]
-    pub(super) fn ask_for_ends(self, node: &NodePlane<'snap>) -> NodeResult<'snap> {
-        self.follow(node, ends)
+    pub(super) fn ask_for_ends(self, node: &NodePlane<'snap>, ends: &mut Ends<'_, 'snap>) -> NodeResult<'snap> {
+        self.follow(node, &mut |packet| ends.of(packet))
     }
 
-    fn follow(self, node: &NodePlane<'snap>, walk: Walk<'snap>) -> NodeResult<'snap> {
+    fn follow(self, node: &NodePlane<'snap>, walk: Walk<'_, 'snap>) -> NodeResult<'snap> {
         let mut result = node.result();
         let needs_no_node = self.service.is_some_and(|(view, _, _)| view.not_programmed().is_some());
         if needs_no_node {
@@ -276,7 +281,7 @@ impl<'snap> Question<'_, 'snap> {
         addresses: &[IpAddr],
         clients: &Clients,
         plain: &[(IpAddr, u16, Protocol)],
-        walk: Walk<'snap>,
+        walk: Walk<'_, 'snap>,
     ) -> Vec<PathResult<'snap>> {
         let around = Surroundings { node_addresses: addresses, pod_ranges: self.index.pod_ranges() };
         let Some((view, ports, endpoints)) = self.service else {
@@ -310,7 +315,7 @@ fn walk_plain<'snap>(
     node: &NodeResult<'snap>,
     clients: &Clients,
     plain: &[(IpAddr, u16, Protocol)],
-    walk: Walk<'snap>,
+    walk: Walk<'_, 'snap>,
 ) -> Vec<PathResult<'snap>> {
     let mut paths = Vec::new();
     for (to, port, protocol) in plain {
@@ -406,7 +411,7 @@ fn walk_one<'snap>(
     info: PathInfo,
     port: Option<PortView<'snap>>,
     expectation: Option<Expectation>,
-    walk: Walk<'snap>,
+    walk: Walk<'_, 'snap>,
 ) -> PathResult<'snap> {
     let entry = match info.origin {
         Origin::Node => Entry::Local,
@@ -420,7 +425,7 @@ fn walk_one<'snap>(
         protocol: Protocol::parse(&info.protocol).unwrap_or(Protocol::Tcp),
     };
     let plane = &*node.plane;
-    let mut outcomes = walk(plane, &packet);
+    let mut outcomes = walk(&packet);
     super::userspace::ends_at_proxy(node.mode.kind, &mut outcomes);
     let comparison = expectation.as_ref().map(|expected| {
         let comparison = compare(expected, &outcomes);

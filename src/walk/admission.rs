@@ -4,6 +4,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
+use super::destination::{Kind, Question};
 use super::packet::Reason;
 use super::state::{Iface, State};
 use crate::dataplane::links::{Ingress, Lookup, Route, RouteKey, RouteKind};
@@ -32,14 +33,14 @@ pub(super) fn admits<'snap>(plane: &Plane<'snap>, state: &State<'snap>) -> Admis
     if state.iif == Iface::Known("lo") {
         return Admission::Taken;
     }
-    match (state.src, state.dst) {
-        (IpAddr::V4(src), IpAddr::V4(dst)) => match martian(plane, state, src, dst) {
+    match state.src {
+        IpAddr::V4(src) => match martian(plane, state, src) {
             Admission::Taken => way_back(plane, state),
             other @ (Admission::Martian(_) | Admission::Filtered(_) | Admission::Unknown(_)) => other,
         },
         // What PREROUTING did comes after this test.
-        (IpAddr::V6(_), _) | (_, IpAddr::V6(_)) => {
-            let odd = [state.original.src, state.original.dst].into_iter().find(IpAddr::is_loopback);
+        IpAddr::V6(_) => {
+            let odd = [state.first_src, state.to.first().ip()].into_iter().find(IpAddr::is_loopback);
             match odd {
                 Some(ip) => Admission::Martian(Reason::Route(format!("{ip} is not taken from outside"))),
                 None if state.src.is_multicast() => no_source(state.src),
@@ -59,15 +60,15 @@ fn no_source<'snap>(ip: IpAddr) -> Admission<'snap> {
     Admission::Martian(Reason::Route(format!("{ip} is no address to send from")))
 }
 
-fn martian<'snap>(plane: &Plane<'snap>, state: &State<'snap>, src: Ipv4Addr, dst: Ipv4Addr) -> Admission<'snap> {
-    let nowhere = |ip: Ipv4Addr| ip.octets()[0] == 0;
-    if src.is_multicast() || src.is_broadcast() || nowhere(src) {
+fn martian<'snap>(plane: &Plane<'snap>, state: &State<'snap>, src: Ipv4Addr) -> Admission<'snap> {
+    if src.is_multicast() || src.is_broadcast() || src.octets()[0] == 0 {
         return no_source(state.src);
     }
-    if nowhere(dst) {
-        return Admission::Martian(Reason::Route(format!("{dst} is no address to send to")));
+    let kind = state.to.kind();
+    if kind == Kind::Nowhere {
+        return Admission::Martian(Reason::Route(format!("{} is no address to send to", state.to.ip())));
     }
-    if !src.is_loopback() && !dst.is_loopback() {
+    if !src.is_loopback() && kind != Kind::Loopback {
         return Admission::Taken;
     }
     match plane.sysctls.route_localnet(state.iif.name()) {
@@ -106,23 +107,29 @@ fn way_back<'snap>(plane: &Plane<'snap>, state: &State<'snap>) -> Admission<'sna
         Tri::No => Some(0),
         Tri::Unknown => (state.mark == super::state::Bits::ZERO).then_some(0),
     };
-    let key = RouteKey {
-        dst: state.src,
-        src: Some(state.dst),
-        ingress: Ingress::Here,
-        mark,
-        protocol: Some(state.protocol),
-        from_port: Some(state.dport),
-        to_port: state.sport,
-    };
-    let lookup = plane.links.route(&key);
     if !plane.links.knows_routes(Family::V4) {
         return if filter == STRICT { unknown(filter, "the node's routes were not read") } else { Admission::Taken };
     }
+    let to = state.to.unnoted();
+    let key = RouteKey {
+        dst: state.src,
+        src: Some(to.ip()),
+        ingress: Ingress::Here,
+        mark,
+        protocol: Some(state.protocol),
+        from_port: Some(to.port()),
+        to_port: state.sport,
+    };
+    let lookup = plane.links.route(&key);
     let mut verdicts = lookup.possible().iter().map(|route| back_by(plane, state, route, filter));
     let Some(first) = verdicts.next() else {
+        state.to.looked();
         return unknown(filter, "the way back to its source cannot be told");
     };
+    match first {
+        Back::Fits => state.to.note(|| Question::Admitted(Box::new(state.unwatched()))),
+        Back::Open | Back::Not(_) => state.to.looked(),
+    }
     if verdicts.any(|other| other != first) || (matches!(lookup, Lookup::Unknown { .. }) && first == Back::Open) {
         return unknown(filter, "the way back to its source cannot be told");
     }

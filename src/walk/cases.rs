@@ -6,7 +6,7 @@ mod state;
 use std::net::IpAddr;
 
 use super::packet::{Disposition, Entry, Outcome, Packet, Protocol};
-use super::{ends, walk};
+use super::{Ends, walk};
 use crate::collect::snapshot::{Completeness, Dump, NodeDumps};
 use crate::dataplane::plane::Plane;
 
@@ -97,13 +97,28 @@ fn case(tables: &[(&str, &str)], from: &str, to: &str, expected: &[&str]) {
     let plane = Plane::new("n", &dumps, &[]);
     let outcomes = walk(&plane, &packet(from, to));
     assert_eq!(outcomes.iter().map(words).collect::<Vec<_>>(), expected, "{}", dump(tables));
-    let mut bare = outcomes.clone();
-    for outcome in &mut bare {
-        outcome.hops.clear();
-    }
-    assert_eq!(format!("{:?}", ends(&plane, &packet(from, to))), format!("{bare:?}"), "ends without their hops");
+    ends_alike(&plane, from, to);
     let sum: f64 = outcomes.iter().filter(|o| o.when.is_none()).map(|o| o.share).sum();
     assert!((sum - 1.0).abs() < 1e-9, "shares sum to {sum}");
+}
+
+/// What is kept of one packet's end changes nothing for the next: of this one, of its neighbours, and once more.
+#[track_caller]
+fn ends_alike(plane: &Plane<'_>, from: &str, to: &str) {
+    let mut ends = Ends::new(plane);
+    let first = packet(from, to);
+    let mut packets = vec![first.clone()];
+    for (ip, port) in [("10.0.0.1", 80), ("10.0.0.2", 81), ("10.244.1.5", 8080), ("127.0.0.1", 80), ("10.96.0.1", 81)] {
+        let aside = Packet { to: (ip.parse::<IpAddr>().unwrap(), port).into(), ..first.clone() };
+        packets.extend((first.to.is_ipv4()).then_some(aside));
+    }
+    packets.push(Packet { entry: Entry::Local, ..first.clone() });
+    packets.push(Packet { entry: Entry::Arrives(Some("eth0".into())), ..first });
+    for packet in packets.iter().chain(packets.iter().rev()) {
+        let mut bare = walk(plane, packet);
+        bare.iter_mut().for_each(|outcome| outcome.hops.clear());
+        assert_eq!(format!("{:?}", ends.of(packet)), format!("{bare:?}"), "ends without their hops, {packet:?}");
+    }
 }
 
 const POD: &str = "10.244.1.7";

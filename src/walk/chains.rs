@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use smallvec::smallvec;
 
+use super::destination::Question;
 use super::ends::finish;
 use super::entered::Passage;
 use super::matches::{Fresh, Holds};
@@ -12,9 +13,9 @@ use super::netfilter::{Step, Walker, Way, Ways};
 use super::packet::{Action, Dependency, Disposition, Reason};
 use super::state::{Frame, Made, State, Told};
 use crate::dataplane::Loc;
-use crate::dataplane::hooks::{BaseChain, Hook};
+use crate::dataplane::hooks::{BaseBody, BaseChain, Hook};
 use crate::dataplane::iptables::rule::Connmark;
-use crate::dataplane::iptables::{Rule, Table, Target};
+use crate::dataplane::iptables::{Body, Rule, Table, Target};
 use crate::dataplane::plane::{Family, Loaded};
 
 /// Chains inside each other, at most; the kernel refuses loops (nft: 16 deep; legacy: as many as there are chains).
@@ -38,7 +39,7 @@ impl<'snap> Walker<'_, 'snap> {
         table: &Table<'snap>,
     ) -> Step<'snap> {
         loop {
-            let Some(frame) = state.frames.last_mut() else {
+            let Some(frame) = state.frames.last().copied() else {
                 return Step::Ways(self.policy(state, base, table));
             };
             let Some(chain) = table.chains.get(frame.chain) else {
@@ -46,11 +47,13 @@ impl<'snap> Walker<'_, 'snap> {
                 continue;
             };
             let body = chain.body(loaded.ruleset.dump, loaded.text);
-            let Some(at) = body.next_for(frame.next, state.dst) else {
+            let Some(at) = next_rule(&state, base, body, frame) else {
                 state.frames.pop();
                 continue;
             };
-            frame.next = at + 1;
+            if let Some(frame) = state.frames.last_mut() {
+                frame.next = at + 1;
+            }
             let rule = match body.rule(at) {
                 Some(Ok(rule)) => rule,
                 Some(Err(unread)) => {
@@ -318,6 +321,21 @@ impl State<'_> {
             Connmark::Restore { nfmask, ctmask } => self.mark = self.mark.copy_masked(self.ctmark, ctmask, nfmask),
         }
     }
+}
+
+/// The next rule of the chain that could match.
+fn next_rule(state: &State<'_>, base: &BaseChain<'_>, body: &Body<'_>, frame: Frame) -> Option<usize> {
+    let next = body.next_for(frame.next, state.to.unnoted());
+    if body.is_indexed() {
+        match base.body {
+            BaseBody::Iptables { ruleset, table, .. } | BaseBody::Presumed { ruleset, table, .. } => {
+                let (chain, from) = (frame.chain, frame.next);
+                state.to.note(|| Question::Next { ruleset, table, chain, from, next });
+            }
+            BaseBody::Ipvs | BaseBody::Nft { .. } | BaseBody::Unread(_) => state.to.looked(),
+        }
+    }
+    next
 }
 
 fn split(state: Box<State<'_>>, chance: f64) -> (Box<State<'_>>, Box<State<'_>>) {

@@ -17,7 +17,7 @@ pub(super) fn finish<'snap>(
         when: state.when.as_deref().map(Into::into),
         disposition,
         reason,
-        destination: state.destination(),
+        destination: state.to.unnoted(),
         source: (state.src_told == Told::Yes).then_some(state.src),
         masqueraded: state.masqueraded.is_some(),
         masqueraded_at: state.masqueraded,

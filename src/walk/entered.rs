@@ -95,6 +95,11 @@ impl<'snap> Entered<'snap> {
         }
     }
 
+    /// Whether nothing was entered anywhere.
+    pub(super) fn is_empty(&self) -> bool {
+        self.all().is_empty()
+    }
+
     /// Whether anything was entered in a set.
     pub(super) fn has_any_set(&self) -> bool {
         self.all().iter().any(|entry| matches!(entry.store, Store::Ipset(_)))
@@ -107,7 +112,7 @@ impl<'snap> State<'snap> {
         let address = match recent.side {
             Side::Src if self.src_told == Told::No => return None,
             Side::Src => self.src,
-            Side::Dst => self.dst,
+            Side::Dst => self.to.ip(),
         };
         Some(format!("{address}/{}", recent.mask))
     }
@@ -119,7 +124,7 @@ impl<'snap> State<'snap> {
         }
         let part = |side: &Side| match side {
             Side::Src => (self.src, self.sport),
-            Side::Dst => (self.dst, Some(self.dport)),
+            Side::Dst => (self.to.ip(), Some(self.to.port())),
         };
         let parts: Vec<(IpAddr, Option<u16>)> = sides.iter().map(part).collect();
         Some(format!("{parts:?}"))

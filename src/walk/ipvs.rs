@@ -56,7 +56,7 @@ impl<'snap> Walker<'_, 'snap> {
         }
         let wanted = Wanted {
             protocol: state.protocol_number(),
-            to: state.destination(),
+            to: state.to.socket(),
             mark: (state.mark.known == u32::MAX).then_some(state.mark.value),
         };
         let server = match self.plane.ipvs().find(wanted) {
@@ -69,7 +69,7 @@ impl<'snap> Walker<'_, 'snap> {
             Key::Mark(..) => None,
         };
         // Data connections that a client of FTP opens belong to a virtual server only while clients stay with servers.
-        let of_ftp = of_port == Some(FTP) && state.dport != FTP && server.persistent.is_none();
+        let of_ftp = of_port == Some(FTP) && state.to.port() != FTP && server.persistent.is_none();
         if of_ftp || state.sport == Some(FTP_DATA) {
             return pass(state);
         }
@@ -152,13 +152,13 @@ impl<'snap> Walker<'_, 'snap> {
         real: &Real<'snap>,
         share: Option<f64>,
     ) -> Ways<'snap> {
-        let from = state.destination();
+        let from = state.to.socket();
         // Virtual servers for marks and for any port keep the port (ip_vs_schedule, ip_vs_sched_persist).
         let keeps = match server.key {
-            Key::Address(_, to) => to.port() != state.dport,
+            Key::Address(_, to) => to.port() != state.to.port(),
             Key::Mark(..) => server.persistent.is_some(),
         };
-        let port = if real.to.port() == 0 || keeps { state.dport } else { real.to.port() };
+        let port = if real.to.port() == 0 || keeps { state.to.port() } else { real.to.port() };
         let to = SocketAddr::new(real.to.ip(), port);
         let lookup = self.plane.links.route(&RouteKey {
             dst: to.ip(),
@@ -175,13 +175,13 @@ impl<'snap> Walker<'_, 'snap> {
         };
         let carried_to = match real.method {
             Method::Masq | Method::Local | Method::Unknown => None,
-            Method::Route | Method::Tunnel => (!here.is_yes()).then_some(SocketAddr::new(to.ip(), state.dport)),
+            Method::Route | Method::Tunnel => (!here.is_yes()).then_some(SocketAddr::new(to.ip(), state.to.port())),
         };
         state.balanced = Some(Balanced { from, method: real.method, carried_to });
         match real.method {
             Method::Masq => {
                 state.hop_with(TABLE, server.name, Action::Dnat(to), Some(real.at), share);
-                (state.dst, state.dport) = (to.ip(), to.port());
+                state.to.set(to.ip(), to.port());
             }
             Method::Route | Method::Local => {
                 let what = format!("to {} unchanged ({})", to.ip(), real.method.as_str());
@@ -223,7 +223,7 @@ impl<'snap> Walker<'_, 'snap> {
         }
         state.base += 1;
         state.route_oif = Iface::Known("lo");
-        state.routed(|_| format!("{} is an address of this node", to.ip()));
+        state.tell_route(|_| format!("{} is an address of this node", to.ip()));
         smallvec![state.way()]
     }
 
@@ -247,7 +247,7 @@ impl<'snap> Walker<'_, 'snap> {
         if let Some(ended) = Self::leave(&mut state, lookup) {
             return ended;
         }
-        state.routed_for = (state.dst, state.mark);
+        state.routed();
         state.hook = Hook::Output;
         state.base = 0;
         (state.iif, state.oif) = (Iface::None, state.route_oif);

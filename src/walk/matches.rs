@@ -129,13 +129,13 @@ impl<'snap> State<'snap> {
     pub(super) fn answer(&self, test: &Match<'snap>, plane: &Plane<'snap>) -> Answer {
         match &test.test {
             Test::Always => true.into(),
-            Test::Address(Side::Dst, net) => net.contains(self.dst).into(),
+            Test::Address(Side::Dst, net) => self.to.is_in(*net).into(),
             Test::Address(Side::Src, net) => self.told(net.contains(self.src)),
             Test::InInterface(name) => interface(self.iif, name),
             Test::OutInterface(name) => interface(self.oif, name),
             Test::Protocol(number) => (*number == 0 || *number == self.protocol_number()).into(),
             Test::Fragment => false.into(),
-            Test::Port(Side::Dst, ports) => ports.contains(self.dport).into(),
+            Test::Port(Side::Dst, ports) => self.to.has_port(*ports).into(),
             Test::Port(Side::Src, ports) => self.source_port(*ports),
             Test::Multiport(sides, ports) => self.multiport(sides, ports),
             Test::TcpFlags(mask, set) => (SYN & mask == *set).into(),
@@ -161,12 +161,12 @@ impl<'snap> State<'snap> {
                 self.answer(&inner, plane)
             }
             Test::OfConnection(_) => (test.not == Not::Plain).into(),
-            Test::CtOriginal(Side::Src, net) => self.tracked(|| net.contains(self.original.src).into()),
-            Test::CtOriginal(Side::Dst, net) => self.tracked(|| net.contains(self.original.dst).into()),
-            Test::CtReply(Side::Src, net) => self.tracked(|| net.contains(self.dst).into()),
+            Test::CtOriginal(Side::Src, net) => self.tracked(|| net.contains(self.first_src).into()),
+            Test::CtOriginal(Side::Dst, net) => self.tracked(|| net.contains(self.to.first().ip()).into()),
+            Test::CtReply(Side::Src, net) => self.tracked(|| self.to.is_in(*net).into()),
             Test::CtReply(Side::Dst, net) => self.tracked(|| self.told(net.contains(self.src))),
             Test::CtOriginalPort(Side::Src, ports) => self.tracked(|| self.source_port(*ports)),
-            Test::CtOriginalPort(Side::Dst, ports) => self.tracked(|| ports.contains(self.original.dport).into()),
+            Test::CtOriginalPort(Side::Dst, ports) => self.tracked(|| ports.contains(self.to.first().port()).into()),
             Test::CtProtocol(number) => self.tracked(|| (*number == self.protocol_number()).into()),
             Test::CtDirection(direction) => self.tracked(|| (*direction == Direction::Original).into()),
             Test::AddrType(side, types, limit) => self.address_type(*side, types, *limit, plane),
@@ -190,7 +190,7 @@ impl<'snap> State<'snap> {
             Test::Nth(every, _) => Answer::Chance(1.0 / f64::from(*every)),
             Test::Physdev(physdev) => self.physdev(physdev, plane),
             Test::Range(Side::Src, range) => self.told(range.contains(self.src)),
-            Test::Range(Side::Dst, range) => range.contains(self.dst).into(),
+            Test::Range(Side::Dst, range) => range.contains(self.to.ip()).into(),
             Test::Rate(rate) => Answer::State { fresh: true, otherwise: format!("the rate of {rate} is used up") },
             Test::Above(rate) => Answer::State { fresh: false, otherwise: format!("there are more than {rate}") },
             Test::Owner => match (self.made, self.hook) {
@@ -262,7 +262,7 @@ impl<'snap> State<'snap> {
         for side in sides {
             for ports in ports {
                 let answer = match side {
-                    Side::Dst => ports.contains(self.dport).into(),
+                    Side::Dst => self.to.has_port(*ports).into(),
                     Side::Src => self.source_port(*ports),
                 };
                 match answer {
@@ -290,7 +290,7 @@ impl<'snap> State<'snap> {
 
     fn address_type(&self, side: Side, types: &[AddrType], limit: Limit, plane: &Plane<'snap>) -> Answer {
         let ip = match side {
-            Side::Dst => self.dst,
+            Side::Dst => self.to.ip(),
             Side::Src if self.src_told == Told::No => {
                 return Answer::Unknown("the masqueraded source address is not known".into());
             }
@@ -317,9 +317,9 @@ impl<'snap> State<'snap> {
         }
         let fields = crate::dataplane::ipset::Fields {
             src: self.src,
-            dst: self.dst,
+            dst: self.to.ip(),
             sport: self.sport,
-            dport: Some(self.dport),
+            dport: Some(self.to.port()),
             protocol: self.protocol_number(),
             iif: set_iface(self.iif),
             oif: set_iface(self.oif),
@@ -374,7 +374,7 @@ impl<'snap> State<'snap> {
         let local = plane.links.is_local(self.src);
         let key = RouteKey {
             dst: self.src,
-            src: (!filter.loose.holds()).then_some(self.dst),
+            src: (!filter.loose.holds()).then_some(self.to.ip()),
             ingress: Ingress::Here,
             mark: filter.validmark.holds().then_some(self.mark.value).or(Some(0)),
             protocol: Some(self.protocol),

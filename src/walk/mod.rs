@@ -5,9 +5,11 @@ mod admission;
 #[allow(clippy::unwrap_used, clippy::format_push_string, reason = "tests")]
 mod cases;
 mod chains;
+mod destination;
 mod ends;
 mod entered;
 mod ipvs;
+mod kept;
 mod matches;
 mod nat;
 mod netfilter;
@@ -16,4 +18,4 @@ pub mod packet;
 mod routing;
 mod state;
 
-pub use netfilter::{ends, walk};
+pub use netfilter::{Ends, walk};

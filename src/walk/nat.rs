@@ -6,6 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 use smallvec::{SmallVec, smallvec};
 
 use super::chains::{Place, ends};
+use super::destination::Question;
 use super::netfilter::{Walker, Ways};
 use super::packet::{Action, Dependency, Disposition, Reason};
 use super::state::{Bound, Iface, State, Told};
@@ -29,13 +30,17 @@ impl<'snap> Walker<'_, 'snap> {
         chance: Option<f64>,
     ) -> Ways<'snap> {
         // A port that is in the range already stays, unless one is drawn (nf_nat_core.c get_unique_tuple).
-        let within = |ports: Ports| !range.random && (ports.first..=ports.last).contains(&state.dport);
-        let port = if range.ports.is_some_and(within) { Some(state.dport) } else { one_port(range.ports, state.dport) };
+        let within = |ports: Ports| !range.random && (ports.first..=ports.last).contains(&state.to.port());
+        let port = if range.ports.is_some_and(within) {
+            Some(state.to.port())
+        } else {
+            one_port(range.ports, state.to.port())
+        };
         let Some(port) = port else {
             let why = Dependency::Rule(rule.at, "which port of the range is taken is not known".into());
             return smallvec![state.undecided(why)];
         };
-        let Some(addresses) = listed(range.addresses, state.dst) else {
+        let Some(addresses) = listed(range.addresses, state.to.ip()) else {
             let why = Dependency::Rule(rule.at, "which address of the range is taken is not known".into());
             return smallvec![state.undecided(why)];
         };
@@ -56,12 +61,12 @@ impl<'snap> Walker<'_, 'snap> {
     /// A new destination ends the table; a packet that is made here is routed anew.
     pub(super) fn rewrite_destination(&mut self, mut state: Box<State<'snap>>, to: SocketAddr) -> Ways<'snap> {
         // What stays as it was is not translated (nf_nat_core.c, __nf_nat_setup_info: IPS_DST_NAT).
-        if state.destination() != to {
+        if state.to.socket() != to {
             state.connection.dnat = Bound::Yes;
         }
-        (state.dst, state.dport) = (to.ip(), to.port());
+        state.to.set(to.ip(), to.port());
         state.connection.dst_bound = Bound::Yes;
-        self.leave_table_routed(state)
+        self.behind(state)
     }
 
     pub(super) fn redirect(
@@ -72,7 +77,7 @@ impl<'snap> Walker<'_, 'snap> {
         ports: Option<Ports>,
         chance: Option<f64>,
     ) -> Ways<'snap> {
-        let Some(port) = one_port(ports, state.dport) else {
+        let Some(port) = one_port(ports, state.to.port()) else {
             let why = Dependency::Rule(rule.at, "which port of the range is taken is not known".into());
             return smallvec![state.undecided(why)];
         };
@@ -112,7 +117,7 @@ impl<'snap> Walker<'_, 'snap> {
         chance: Option<f64>,
     ) -> Ways<'snap> {
         if matches!(state.hook, Hook::Prerouting | Hook::Output) {
-            let to = SocketAddr::new(mapped(net, state.dst), state.dport);
+            let to = SocketAddr::new(mapped(net, state.to.ip()), state.to.port());
             state.hop_with(place.base.table, place.chain, Action::Dnat(to), Some(rule.at), chance);
             return self.rewrite_destination(state, to);
         }
@@ -138,7 +143,12 @@ impl<'snap> Walker<'_, 'snap> {
     /// The address that a masqueraded packet gets, where it can be told.
     pub(super) fn masquerade_as(&self, state: &State<'snap>) -> Option<IpAddr> {
         match state.oif {
-            Iface::Known(dev) => self.plane.links.masquerade_address(dev, state.gateway, state.dst).address(),
+            Iface::Known(dev) => {
+                let to = state.to.unnoted().ip();
+                let found = self.plane.links.masquerade_address(dev, state.gateway, to).address();
+                state.to.note(|| Question::Masquerade(dev, state.gateway, found));
+                found
+            }
             Iface::None | Iface::Unknown => None,
         }
     }

@@ -4,9 +4,11 @@
 //! Where a rule may or may not match and it cannot be told, both ways are followed to their ends; if the ends are
 //! the same the rule does not matter, else the outcome is indeterminate and names the rule.
 
+use super::destination::Destination;
 use super::ends::{doubted, either_first, finish, same};
+use super::kept::Kept;
 use super::packet::{Action, Dependency, Disposition, Entry, Outcome, Packet};
-use super::state::{Bits, Bound, Connection, Frame, Iface, LEFT_OUT, Made, Original, State, Told, Trail};
+use super::state::{Bits, Bound, Connection, Frame, Iface, LEFT_OUT, Made, State, Told, Trail};
 use smallvec::{SmallVec, smallvec};
 
 use crate::dataplane::hooks::{BaseBody, BaseChain, Hook, Hooks};
@@ -26,28 +28,49 @@ const NESTED: usize = 10;
 /// Every way the packet can go, in the order of the rules; shares sum to one.
 #[must_use]
 pub fn walk<'snap>(plane: &Plane<'snap>, packet: &Packet) -> Vec<Outcome<'snap>> {
-    follow(plane, packet, &Trail::kept())
+    follow(plane, packet, &Trail::kept(), [None, None])
 }
 
 /// The same ways, without their hops: for who asks where many packets end and not how they came there.
-#[must_use]
-pub fn ends<'snap>(plane: &Plane<'snap>, packet: &Packet) -> Vec<Outcome<'snap>> {
-    follow(plane, packet, &Trail::left_out())
+pub struct Ends<'a, 'snap> {
+    plane: &'a Plane<'snap>,
+    kept: Kept<'snap>,
+    /// With two stores of rules, those of the other order.
+    kept_other_order: Kept<'snap>,
 }
 
-fn follow<'snap>(plane: &Plane<'snap>, packet: &Packet, trail: &Trail<'snap>) -> Vec<Outcome<'snap>> {
+impl<'a, 'snap> Ends<'a, 'snap> {
+    /// Of packets on this node.
+    #[must_use]
+    pub fn new(plane: &'a Plane<'snap>) -> Self {
+        Self { plane, kept: Kept::default(), kept_other_order: Kept::default() }
+    }
+
+    /// Where a packet ends.
+    #[must_use]
+    pub fn of(&mut self, packet: &Packet) -> Vec<Outcome<'snap>> {
+        follow(self.plane, packet, &Trail::left_out(), [Some(&mut self.kept), Some(&mut self.kept_other_order)])
+    }
+}
+
+fn follow<'snap>(
+    plane: &Plane<'snap>,
+    packet: &Packet,
+    trail: &Trail<'snap>,
+    [kept, kept_other_order]: [Option<&mut Kept<'snap>>; 2],
+) -> Vec<Outcome<'snap>> {
     let rules = plane.rules(Family::of(packet.to.ip()));
-    let through = |hooks| {
-        let mut walker = Walker { plane, rules, hooks, steps: 0, hops: 0, nested: 0 };
+    let through = |hooks, kept| {
+        let mut walker = Walker { plane, rules, hooks, kept, steps: 0, hops: 0, nested: 0 };
         let entered = walker.enter(packet, trail.clone());
         walker.run(entered)
     };
-    let mut outcomes = through(&rules.hooks);
+    let mut outcomes = through(&rules.hooks, kept);
     if let Some(hooks) = &rules.other_order {
         let dump = |loaded: Option<&Loaded<'snap>>| loaded.map_or("", |loaded| loaded.ruleset.dump);
         let nft = if rules.rulesets.len() > 1 { dump(rules.rulesets.last()) } else { "nft-ruleset" };
         let dumps = [dump(rules.rulesets.first()), nft];
-        outcomes = either_first(outcomes, through(hooks), dumps);
+        outcomes = either_first(outcomes, through(hooks, kept_other_order), dumps);
     }
     if !rules.doubts.is_empty() {
         outcomes = doubted(outcomes, &rules.doubts, rules.condition());
@@ -75,11 +98,13 @@ fn beside(plane: &Plane<'_>, packet: &Packet, outcomes: &[Outcome<'_>]) -> Vec<S
 
 pub(super) struct Walker<'a, 'snap> {
     pub(super) plane: &'a Plane<'snap>,
-    rules: &'a Rules<'snap>,
+    pub(super) rules: &'a Rules<'snap>,
     hooks: &'a Hooks<'snap>,
-    steps: usize,
+    /// Ends of packets before this one.
+    pub(super) kept: Option<&'a mut Kept<'snap>>,
+    pub(super) steps: usize,
     hops: usize,
-    nested: usize,
+    pub(super) nested: usize,
 }
 
 /// What becomes of a packet in one step: mostly one way.
@@ -120,7 +145,7 @@ impl<'snap> State<'snap> {
 
 impl<'snap> Walker<'_, 'snap> {
     /// Follows packets, and all their forks, to their ends.
-    fn run(&mut self, ways: Ways<'snap>) -> Vec<Outcome<'snap>> {
+    pub(super) fn run(&mut self, ways: Ways<'snap>) -> Vec<Outcome<'snap>> {
         let mut outcomes = Vec::new();
         let mut waiting: Vec<_> = ways.into_iter().rev().collect();
         while let Some(way) = waiting.pop() {
@@ -194,11 +219,10 @@ impl<'snap> Walker<'_, 'snap> {
             protocol: packet.protocol,
             src: packet.from,
             src_told: Told::Yes,
-            dst: to,
+            to: Destination::new(packet.to),
             sport: packet.from_port,
             client_ports: super::matches::EPHEMERAL,
-            dport: packet.to.port(),
-            original: Original { src: packet.from, dst: to, dport: packet.to.port() },
+            first_src: packet.from,
             mark: Bits::ZERO,
             ctmark: Bits::ZERO,
             iif: Iface::None,
@@ -219,7 +243,7 @@ impl<'snap> Walker<'_, 'snap> {
             share: 1.0,
             when: None,
             trail,
-            routed_for: (to, Bits::ZERO),
+            routed_mark: Bits::ZERO,
             masqueraded: None,
             gateway: None,
             entered: super::entered::Entered::default(),
@@ -278,7 +302,7 @@ impl<'snap> Walker<'_, 'snap> {
             return state.goes();
         }
         // Only what this chain changes is routed anew behind it (ipt_mangle_out, nf_route_table_hook).
-        state.routed_for = (state.dst, state.mark);
+        state.routed();
         match base.body {
             BaseBody::Iptables { chain, .. } | BaseBody::Nft { chain, .. } => {
                 state.frames.push(Frame::at_start(chain));

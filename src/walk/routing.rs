@@ -3,6 +3,7 @@
 //! (fib_validate_source), `net/ipv4/ip_forward.c`, `net/ipv4/netfilter.c` (ip_route_me_harder).
 
 use super::admission::{self, Admission};
+use super::destination::{Ahead, Question};
 use super::ends::finish;
 use smallvec::smallvec;
 
@@ -46,24 +47,28 @@ impl<'snap> Walker<'_, 'snap> {
                     return smallvec![state.way()];
                 }
                 if let Some(to) = state.balanced.and_then(|balanced| balanced.carried_to) {
-                    (state.dst, state.dport) = (to.ip(), to.port());
+                    state.to.set(to.ip(), to.port());
                 }
-                let disposition = if state.rewritten() { Disposition::Delivered } else { Disposition::Untouched };
+                let disposition = if state.to.is_new() { Disposition::Delivered } else { Disposition::Untouched };
                 smallvec![Way::Ends(Box::new(finish(&state, disposition, None, Vec::new())))]
             }
         }
     }
 
-    fn key<'a>(state: &State<'snap>, ingress: Ingress<'a>) -> RouteKey<'a> {
-        RouteKey {
-            dst: state.dst,
+    fn look_up(&self, state: &State<'snap>, ingress: Ingress<'snap>) -> Lookup<'snap> {
+        let to = state.to.unnoted();
+        let key = RouteKey {
+            dst: to.ip(),
             src: (state.src_told == Told::Yes && !state.src.is_unspecified()).then_some(state.src),
             ingress,
             mark: (state.mark.known == u32::MAX).then_some(state.mark.value),
             protocol: Some(state.protocol),
             from_port: state.sport,
-            to_port: Some(state.dport),
-        }
+            to_port: Some(to.port()),
+        };
+        let lookup = self.plane.links.route(&key);
+        state.to.note(|| Question::Route(key, Ahead::of(&lookup)));
+        lookup
     }
 
     /// After PREROUTING.
@@ -80,18 +85,18 @@ impl<'snap> Walker<'_, 'snap> {
             Admission::Unknown(why) => return smallvec![state.undecided(Dependency::Fact(why))],
         }
         let ingress = state.iif.name().map_or(Ingress::Unknown, Ingress::By);
-        let lookup = self.plane.links.route(&Self::key(&state, ingress));
+        let lookup = self.look_up(&state, ingress);
         match lookup.is_local() {
             Tri::Yes => {
-                state.routed(|state| {
-                    let by = self.plane.links.holders(state.dst).find(|name| *name == Links::IPVS);
+                state.tell_route(|state| {
+                    let by = self.plane.links.holders(state.to.ip()).find(|name| *name == Links::IPVS);
                     let by = by.map_or_else(String::new, |name| format!(", on {name}"));
-                    format!("{} is an address of this node{by}", state.dst)
+                    format!("{} is an address of this node{by}", state.to.ip())
                 });
                 return input(state);
             }
             Tri::Unknown => {
-                let why = format!("whether {} is an address of this node is not known", state.dst);
+                let why = format!("whether {} is an address of this node is not known", state.to.ip());
                 return smallvec![state.undecided(Dependency::Fact(why))];
             }
             Tri::No => {}
@@ -117,36 +122,36 @@ impl<'snap> Walker<'_, 'snap> {
 
     /// A process of this node sends: routed before OUTPUT sees it.
     pub(super) fn send(&self, mut state: Box<State<'snap>>) -> Ways<'snap> {
-        let lookup = self.plane.links.route(&Self::key(&state, Ingress::Here));
+        let lookup = self.look_up(&state, Ingress::Here);
         if state.src.is_unspecified() {
             let source = match &lookup {
-                Lookup::Found(route) => self.plane.links.source_by(route, state.dst),
-                Lookup::Unknown { .. } => self.plane.links.source_for(state.dst),
+                Lookup::Found(route) => self.plane.links.source_by(route, state.to.ip()),
+                Lookup::Unknown { .. } => self.plane.links.source_for(state.to.ip()),
             };
             match source {
                 Source::Address(ip) => state.src = ip,
                 Source::None | Source::Unknown(_) => state.src_told = Told::No,
             }
         }
-        state.original.src = state.src;
+        state.first_src = state.src;
         if let Some(ended) = Self::leave(&mut state, &lookup) {
             return ended;
         }
         state.oif = state.route_oif;
-        state.routed_for = (state.dst, state.mark);
+        state.routed();
         smallvec![state.way()]
     }
 
     /// After a table changed what OUTPUT was routed by. The source stays.
     pub(super) fn reroute(&self, mut state: Box<State<'snap>>) -> Ways<'snap> {
-        if state.routed_for == (state.dst, state.mark) {
+        if state.is_routed() {
             return smallvec![state.way()];
         }
-        let lookup = self.plane.links.route(&Self::key(&state, Ingress::Here));
+        let lookup = self.look_up(&state, Ingress::Here);
         if let Some(ended) = Self::leave(&mut state, &lookup) {
             return ended;
         }
-        state.routed_for = (state.dst, state.mark);
+        state.routed();
         // A loopback source may leave by another interface only with route_localnet (__mkroute_output).
         if state.src_told == Told::Yes
             && state.src.is_loopback()
@@ -171,7 +176,7 @@ impl<'snap> Walker<'_, 'snap> {
             Lookup::Found(route) => {
                 if route.kind.refuses() {
                     let words = if route.kind == RouteKind::NoRoute {
-                        format!("no route to {}", state.dst)
+                        format!("no route to {}", state.to.ip())
                     } else {
                         route.text()
                     };
@@ -180,10 +185,10 @@ impl<'snap> Walker<'_, 'snap> {
                 state.route_oif = Iface::of(route.dev());
                 state.gateway = route.gateway();
                 let dev = route.dev()?;
-                state.routed(|state| match state.gateway {
-                    _ if dev == "lo" => format!("{} is an address of this node", state.dst),
-                    Some(gateway) => format!("to {} by {dev} over {gateway}", state.dst),
-                    None => format!("to {} by {dev}", state.dst),
+                state.tell_route(|state| match state.gateway {
+                    _ if dev == "lo" => format!("{} is an address of this node", state.to.ip()),
+                    Some(gateway) => format!("to {} by {dev} over {gateway}", state.to.ip()),
+                    None => format!("to {} by {dev}", state.to.ip()),
                 });
                 None
             }
@@ -193,7 +198,7 @@ impl<'snap> Walker<'_, 'snap> {
                     return Some(smallvec![state.undecided(Dependency::Fact(reason.clone()))]);
                 }
                 if refused > 0 {
-                    return Some(unroutable(state, Reason::Route(format!("no route to {}", state.dst))));
+                    return Some(unroutable(state, Reason::Route(format!("no route to {}", state.to.ip()))));
                 }
                 let mut devs = possible.iter().map(crate::dataplane::links::Route::dev);
                 let first = devs.next().flatten();

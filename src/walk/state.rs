@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use smallvec::SmallVec;
 
+use super::destination::Destination;
 use super::packet::{Action, Hop, Protocol};
 use crate::dataplane::Loc;
 use crate::dataplane::hooks::Hook;
@@ -20,14 +21,13 @@ pub(super) struct State<'snap> {
     pub(super) src: IpAddr,
     /// The source is replaced by an address that cannot be told.
     pub(super) src_told: Told,
-    pub(super) dst: IpAddr,
     /// `None` is an ephemeral port.
     pub(super) sport: Option<u16>,
     /// What an ephemeral port lies between.
     pub(super) client_ports: Ports,
-    pub(super) dport: u16,
+    pub(super) to: Destination<'snap>,
     /// As it came.
-    pub(super) original: Original,
+    pub(super) first_src: IpAddr,
     pub(super) mark: Bits,
     pub(super) ctmark: Bits,
     pub(super) iif: Iface<'snap>,
@@ -45,8 +45,8 @@ pub(super) struct State<'snap> {
     pub(super) share: f64,
     pub(super) when: Option<Rc<str>>,
     pub(super) trail: Trail<'snap>,
-    /// What routing looked at when the packet was last routed: destination and mark.
-    pub(super) routed_for: (IpAddr, Bits),
+    /// The mark that routing looked at when the packet was last routed.
+    pub(super) routed_mark: Bits,
     /// The rule that replaced the source.
     pub(super) masqueraded: Option<Loc<'snap>>,
     /// The next hop that routing chose.
@@ -73,14 +73,6 @@ pub(super) struct Balanced {
 pub(super) enum Told {
     Yes,
     No,
-}
-
-/// Addresses as the packet came.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct Original {
-    pub(super) src: IpAddr,
-    pub(super) dst: IpAddr,
-    pub(super) dport: u16,
 }
 
 /// Where the packet was made.
@@ -302,7 +294,7 @@ impl<'snap> State<'snap> {
     }
 
     /// Adds a routing decision.
-    pub(super) fn routed(&mut self, words: impl FnOnce(&Self) -> String) {
+    pub(super) fn tell_route(&mut self, words: impl FnOnce(&Self) -> String) {
         if !self.trail.kept {
             return;
         }
@@ -311,8 +303,20 @@ impl<'snap> State<'snap> {
         self.trail.push(hop, 0);
     }
 
-    pub(super) fn destination(&self) -> SocketAddr {
-        SocketAddr::new(self.dst, self.dport)
+    /// The same packet, of which no question is noted.
+    pub(super) fn unwatched(&self) -> Self {
+        Self { to: self.to.clone().unwatched(), ..self.clone() }
+    }
+
+    /// It is routed as it is now.
+    pub(super) fn routed(&mut self) {
+        self.to.route();
+        self.routed_mark = self.mark;
+    }
+
+    /// Whether it was routed as it is now.
+    pub(super) fn is_routed(&self) -> bool {
+        self.to.is_routed() && self.routed_mark == self.mark
     }
 
     /// Whether connection tracking has not seen the packet yet.
@@ -323,10 +327,5 @@ impl<'snap> State<'snap> {
     /// Whether there is a connection to ask about.
     pub(super) fn has_connection(&self) -> bool {
         self.connection.tracked == Told::Yes && !self.before_conntrack()
-    }
-
-    /// Whether it leaves for another address than it came with.
-    pub(super) fn rewritten(&self) -> bool {
-        self.dst != self.original.dst || self.dport != self.original.dport
     }
 }

@@ -18,6 +18,7 @@ use crate::diagnose::{
 use crate::query::{Query, Target};
 use crate::report::check::{PathCounts, SuiteKind};
 use crate::report::{Code, Disposition, Finding, Gap, Issue, Origin, PathState, Report};
+use crate::walk::Ends;
 use crate::walk::packet::{Dependency, Outcome};
 
 use super::Work;
@@ -78,7 +79,12 @@ pub(super) fn check<'snap>(
         let walks = node.mode.kind.is_walked();
         let all: Vec<Walked> = if walks {
             let services = work.services.par_iter().zip(work.endpoints);
-            services.map(|(view, endpoints)| one(work, (&query, &owners), view, endpoints, plane)).collect()
+            services
+                .map_init(
+                    || plane.ends(),
+                    |ends, (view, endpoints)| one(work, (&query, &owners), view, endpoints, plane, ends),
+                )
+                .collect()
         } else {
             let why = format!("{} is not walked", node.mode.kind.words());
             work.services.iter().map(|_| Walked { skipped: Some(why.clone()), ..Walked::default() }).collect()
@@ -160,12 +166,13 @@ fn one<'snap>(
     view: &ServiceView<'snap>,
     endpoints: &ServiceEndpoints<'snap>,
     plane: &NodePlane<'snap>,
+    ends: &mut Ends<'_, 'snap>,
 ) -> Walked {
     if let Some(why) = view.not_programmed() {
         return Walked { skipped: Some(why), ..Walked::default() };
     }
     let question = question(work, query, view, endpoints);
-    let ends = plane.tells_by_ends().then(|| question.ask_for_ends(plane));
+    let ends = plane.tells_by_ends().then(|| question.ask_for_ends(plane, ends));
     let ends = ends.filter(|ends| ends.paths.iter().all(is_plain));
     let served = ends.is_none();
     let result = ends.unwrap_or_else(|| question.ask_of(plane));

@@ -194,7 +194,7 @@ impl<'snap> State<'snap> {
 
     fn address(&self, side: Side) -> Value<'snap> {
         match side {
-            Side::Dst => Value::One(Known::address(self.dst)),
+            Side::Dst => Value::One(Known::address(self.to.ip())),
             Side::Src if self.src_told == Told::No => {
                 Value::One(Known::Unknown("the masqueraded source address is not known".into()))
             }
@@ -204,7 +204,7 @@ impl<'snap> State<'snap> {
 
     fn port(&self, side: Side) -> Value<'snap> {
         Value::One(match (side, self.sport) {
-            (Side::Dst, _) => Known::number(self.dport.into()),
+            (Side::Dst, _) => Known::number(self.to.port().into()),
             (Side::Src, Some(port)) => Known::number(port.into()),
             (Side::Src, None) => Known::Between(self.client_ports.first.into(), self.client_ports.last.into()),
         })
@@ -265,11 +265,11 @@ impl<'snap> State<'snap> {
             }
             Ct::Mark => Value::One(mark(self.ctmark)),
             Ct::Direction | Ct::Zero => Value::One(Known::number(0)),
-            Ct::Address(Tuple::Original, Side::Src) => Value::One(Known::address(self.original.src)),
-            Ct::Address(Tuple::Original, Side::Dst) => Value::One(Known::address(self.original.dst)),
-            Ct::Address(Tuple::Reply, Side::Src) => Value::One(Known::address(self.dst)),
+            Ct::Address(Tuple::Original, Side::Src) => Value::One(Known::address(self.first_src)),
+            Ct::Address(Tuple::Original, Side::Dst) => Value::One(Known::address(self.to.first().ip())),
+            Ct::Address(Tuple::Reply, Side::Src) => Value::One(Known::address(self.to.ip())),
             Ct::Address(Tuple::Reply, Side::Dst) => self.address(Side::Src),
-            Ct::Port(Tuple::Original, Side::Dst) => Value::One(Known::number(self.original.dport.into())),
+            Ct::Port(Tuple::Original, Side::Dst) => Value::One(Known::number(self.to.first().port().into())),
             Ct::Port(Tuple::Reply, Side::Src) => self.port(Side::Dst),
             Ct::Port(Tuple::Original | Tuple::Reply, _) => self.port(Side::Src),
             Ct::Protocol => Value::One(Known::number(self.protocol_number().into())),
@@ -279,7 +279,7 @@ impl<'snap> State<'snap> {
 
     fn fib(&self, fib: Fib, place: Place<'_, 'snap>) -> Value<'snap> {
         let ip = match fib.side {
-            Side::Dst => self.dst,
+            Side::Dst => self.to.ip(),
             Side::Src if self.src_told == Told::No => {
                 return Value::One(Known::Unknown("the masqueraded source address is not known".into()));
             }
@@ -305,7 +305,7 @@ impl<'snap> State<'snap> {
         }
         let key = RouteKey {
             dst: ip,
-            src: (fib.side == Side::Src).then_some(self.dst),
+            src: (fib.side == Side::Src).then_some(self.to.ip()),
             ingress: Ingress::Here,
             mark: match fib.mark {
                 FibMark::Used => (self.mark.known == u32::MAX).then_some(self.mark.value),

@@ -39,7 +39,7 @@ impl<'snap> Walker<'_, 'snap> {
         if nat.family.is_some_and(|family| family != state.family) {
             return Err(state);
         }
-        let kept = state.dst;
+        let kept = state.to.ip();
         let targets = match state.nat_port(nat, place).and_then(|port| state.targets(nat, place, kept, port)) {
             Ok(targets) => targets,
             Err(why) => return Ok(smallvec![state.undecided(Dependency::Rule(rule.at, why))]),
@@ -53,7 +53,7 @@ impl<'snap> Walker<'_, 'snap> {
                 ways.push(one.next_rule().way());
                 continue;
             };
-            let port = port.unwrap_or(one.dport);
+            let port = port.unwrap_or(one.to.port());
             let Some(addresses) = crate::walk::nat::listed(Some((first, last.unwrap_or(first))), kept) else {
                 let why = "which address of the range is taken is not known";
                 ways.push(one.undecided(Dependency::Rule(rule.at, why.into())));
@@ -82,7 +82,7 @@ impl<'snap> Walker<'_, 'snap> {
         let undecided =
             |state: &State<'snap>, why: &str| Ok(smallvec![state.undecided(Dependency::Rule(rule.at, why.to_owned()))]);
         let port = match state.nat_port(nat, place) {
-            Ok(Port::Kept) => state.dport,
+            Ok(Port::Kept) => state.to.port(),
             Ok(Port::To(port)) => port,
             Ok(Port::Break) => return Ok(smallvec![state.next_rule().way()]),
             Err(why) => return undecided(&state, &why),
@@ -166,7 +166,7 @@ impl<'snap> State<'snap> {
             },
             (None, None) => Ok(Port::Kept),
             (None, Some((first, last))) if first == last => Ok(Port::To(first)),
-            (None, Some((first, last))) if (first..=last).contains(&self.dport) && !nat.random => Ok(Port::Kept),
+            (None, Some((first, last))) if (first..=last).contains(&self.to.port()) && !nat.random => Ok(Port::Kept),
             (None, Some(_)) => Err("which port of the range is taken is not known".into()),
         }
     }

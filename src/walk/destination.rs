@@ -1,0 +1,208 @@
+//! Where a packet is for, and what was asked of that. Ends are kept for packets of which no later step asks anything
+//! that tells them apart (`kept.rs`): so every question is noted, and who looks at the bare address or port makes what
+//! follows the packet's own.
+
+use std::cell::{Cell, RefCell};
+use std::net::{IpAddr, SocketAddr};
+use std::rc::Rc;
+
+use super::state::State;
+use crate::dataplane::iptables::net::{Net, Ports};
+use crate::dataplane::links::{Lookup, RouteKey};
+use crate::dataplane::tri::Tri;
+
+/// The destination of a packet on its way.
+#[derive(Debug, Clone)]
+pub(super) struct Destination<'snap> {
+    now: SocketAddr,
+    /// As it came.
+    first: SocketAddr,
+    /// What routing looked at when the packet was last routed.
+    routed: IpAddr,
+    asked: Option<Rc<Asked<'snap>>>,
+}
+
+/// What was asked of a destination since it was set.
+#[derive(Debug, Default)]
+pub(super) struct Asked<'snap> {
+    questions: RefCell<Vec<Question<'snap>>>,
+    /// Somebody looked at the bare address or port.
+    bare: Cell<bool>,
+}
+
+/// A question, and its answer.
+#[derive(Debug)]
+pub(super) enum Question<'snap> {
+    /// Whether the address is in a network.
+    In(Net, bool),
+    /// Whether the port is one of these.
+    Port(Ports, bool),
+    /// What kind of IPv4 address it is.
+    Kind(Kind),
+    /// The next rule of an indexed chain that could match.
+    Next { ruleset: usize, table: usize, chain: usize, from: usize, next: Option<usize> },
+    /// Where a packet with this key goes; destination and destination port are the packet's.
+    Route(RouteKey<'snap>, Ahead<'snap>),
+    /// Whether a packet that arrives so is taken: it is.
+    Admitted(Box<State<'snap>>),
+    /// As whom it leaves by an interface, over a gateway.
+    Masquerade(&'snap str, Option<IpAddr>, Option<IpAddr>),
+}
+
+/// Kinds of IPv4 addresses that are never sent to from outside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// 0.0.0.0/8
+    Nowhere,
+    /// 127.0.0.0/8
+    Loopback,
+    /// Any other, and IPv6.
+    Ordinary,
+}
+
+impl Kind {
+    pub(super) fn of(ip: IpAddr) -> Self {
+        match ip {
+            IpAddr::V4(ip) if ip.octets()[0] == 0 => Self::Nowhere,
+            IpAddr::V4(ip) if ip.is_loopback() => Self::Loopback,
+            IpAddr::V4(_) | IpAddr::V6(_) => Self::Ordinary,
+        }
+    }
+}
+
+/// What a way takes over from a routing decision.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Ahead<'snap> {
+    local: Tri,
+    /// What is left to choose from.
+    routes: usize,
+    dev: Option<&'snap str>,
+    gateway: Option<IpAddr>,
+    /// Some of the routes refuse it.
+    refuses: bool,
+}
+
+impl<'snap> Ahead<'snap> {
+    pub(super) fn of(lookup: &Lookup<'snap>) -> Self {
+        let possible = lookup.possible();
+        let dev = possible.first().and_then(|route| route.dev());
+        let one = possible.iter().all(|route| route.dev() == dev);
+        Self {
+            local: lookup.is_local(),
+            routes: possible.len(),
+            dev: dev.filter(|_| one),
+            gateway: possible.first().filter(|_| matches!(lookup, Lookup::Found(_))).and_then(|route| route.gateway()),
+            refuses: possible.iter().any(|route| route.kind.refuses()),
+        }
+    }
+}
+
+impl<'snap> Destination<'snap> {
+    pub(super) const fn new(to: SocketAddr) -> Self {
+        Self { now: to, first: to, routed: to.ip(), asked: None }
+    }
+
+    /// The bare address.
+    pub(super) fn ip(&self) -> IpAddr {
+        self.looked();
+        self.now.ip()
+    }
+
+    /// The bare port.
+    pub(super) fn port(&self) -> u16 {
+        self.looked();
+        self.now.port()
+    }
+
+    /// Both.
+    pub(super) fn socket(&self) -> SocketAddr {
+        self.looked();
+        self.now
+    }
+
+    /// Both, as it came.
+    pub(super) fn first(&self) -> SocketAddr {
+        self.looked();
+        self.first
+    }
+
+    /// Both, for who notes what he asked of it.
+    pub(super) const fn unnoted(&self) -> SocketAddr {
+        self.now
+    }
+
+    /// Sends it elsewhere.
+    pub(super) fn set(&mut self, ip: IpAddr, port: u16) {
+        self.looked();
+        self.now = SocketAddr::new(ip, port);
+    }
+
+    /// Whether it is for another than it came for.
+    pub(super) fn is_new(&self) -> bool {
+        self.now != self.first
+    }
+
+    /// Whether it was last routed for this address.
+    pub(super) fn is_routed(&self) -> bool {
+        self.routed == self.now.ip()
+    }
+
+    /// It is routed for the address that it has now.
+    pub(super) fn route(&mut self) {
+        self.routed = self.now.ip();
+    }
+
+    pub(super) fn is_in(&self, net: Net) -> bool {
+        let answer = net.contains(self.now.ip());
+        self.note(|| Question::In(net, answer));
+        answer
+    }
+
+    pub(super) fn has_port(&self, ports: Ports) -> bool {
+        let answer = ports.contains(self.now.port());
+        self.note(|| Question::Port(ports, answer));
+        answer
+    }
+
+    pub(super) fn kind(&self) -> Kind {
+        let answer = Kind::of(self.now.ip());
+        self.note(|| Question::Kind(answer));
+        answer
+    }
+
+    /// Notes a question and its answer.
+    pub(super) fn note(&self, question: impl FnOnce() -> Question<'snap>) {
+        if let Some(asked) = &self.asked {
+            asked.questions.borrow_mut().push(question());
+        }
+    }
+
+    /// From here on questions are noted.
+    pub(super) fn watch(&mut self) -> Rc<Asked<'snap>> {
+        Rc::clone(self.asked.insert(Rc::default()))
+    }
+
+    pub(super) const fn is_watched(&self) -> bool {
+        self.asked.is_some()
+    }
+
+    /// The same, of which nothing is noted.
+    pub(super) fn unwatched(mut self) -> Self {
+        self.asked = None;
+        self
+    }
+
+    /// What follows is of this destination alone.
+    pub(super) fn looked(&self) {
+        if let Some(asked) = &self.asked {
+            asked.bare.set(true);
+        }
+    }
+}
+
+impl<'snap> Asked<'snap> {
+    /// All questions; none if somebody looked at the bare address or port.
+    pub(super) fn questions(&self) -> Option<Vec<Question<'snap>>> {
+        (!self.bare.get()).then(|| self.questions.take())
+    }
+}

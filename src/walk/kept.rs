@@ -1,0 +1,238 @@
+//! Ends that are kept: a packet that is given a destination ends as one before it did, if nothing that was asked on
+//! the way of that one tells the two apart. A check of many Services sends thousands of packets to endpoints that all
+//! fare alike. Only for who asks for ends alone; what is kept is of one node.
+
+use std::hash::{Hash, Hasher};
+use std::net::IpAddr;
+
+use rustc_hash::FxHashMap;
+use smallvec::smallvec;
+
+use super::admission::{Admission, admits};
+use super::destination::{Ahead, Kind, Question};
+use super::netfilter::{Walker, Way, Ways};
+use super::packet::{Outcome, Protocol};
+use super::state::{Balanced, Bits, Connection, Iface, Made, State, Told};
+use crate::dataplane::hooks::Hook;
+use crate::dataplane::iptables::net::Ports;
+use crate::dataplane::links::RouteKey;
+use crate::dataplane::plane::{Family, Plane, Rules};
+
+/// Ends that are kept of packets that were alike: to look through more costs as much as to follow a packet. After as
+/// many that could not be kept none is tried.
+const MOST: usize = 16;
+
+/// Groups of packets that are alike, at most.
+const GROUPS: usize = 256;
+
+/// Ends of packets so far.
+#[derive(Debug, Default)]
+pub(super) struct Kept<'snap> {
+    groups: FxHashMap<Like<'snap>, Group<'snap>>,
+}
+
+/// Packets that were alike when they were given a destination.
+#[derive(Debug, Default)]
+struct Group<'snap> {
+    /// Where they ended, those that were asked for last first.
+    ends: Vec<End<'snap>>,
+    /// How many could not be kept.
+    in_vain: usize,
+}
+
+/// All that a packet carries when it is given a destination, but the destination.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Like<'snap> {
+    family: Family,
+    protocol: Protocol,
+    src: IpAddr,
+    src_told: Told,
+    sport: Option<u16>,
+    client_ports: Ports,
+    is_new: bool,
+    first_src: IpAddr,
+    mark: Bits,
+    ctmark: Bits,
+    iif: Iface<'snap>,
+    oif: Iface<'snap>,
+    route_oif: Iface<'snap>,
+    connection: Connection,
+    made: Made,
+    hook: Hook,
+    base: usize,
+    is_routed: bool,
+    routed_mark: Bits,
+    gateway: Option<IpAddr>,
+    balanced: Option<Balanced>,
+    nested: usize,
+}
+
+impl Hash for Like<'_> {
+    // What differs most is enough.
+    fn hash<H: Hasher>(&self, hasher: &mut H) {
+        (self.src, self.mark.value, self.hook).hash(hasher);
+    }
+}
+
+/// One end.
+#[derive(Debug)]
+struct End<'snap> {
+    /// What was asked of the destination on the way.
+    asked: Vec<Question<'snap>>,
+    outcome: Outcome<'snap>,
+    steps: usize,
+}
+
+impl<'snap> Like<'snap> {
+    fn of(state: &State<'snap>, nested: usize) -> Self {
+        Self {
+            family: state.family,
+            protocol: state.protocol,
+            src: state.src,
+            src_told: state.src_told,
+            sport: state.sport,
+            client_ports: state.client_ports,
+            is_new: state.to.is_new(),
+            first_src: state.first_src,
+            mark: state.mark,
+            ctmark: state.ctmark,
+            iif: state.iif,
+            oif: state.oif,
+            route_oif: state.route_oif,
+            connection: state.connection,
+            made: state.made,
+            hook: state.hook,
+            base: state.base,
+            is_routed: state.to.is_routed(),
+            routed_mark: state.routed_mark,
+            gateway: state.gateway,
+            balanced: state.balanced,
+            nested,
+        }
+    }
+}
+
+impl<'snap> Walker<'_, 'snap> {
+    /// What follows when a packet was given a destination.
+    pub(super) fn behind(&mut self, mut state: Box<State<'snap>>) -> Ways<'snap> {
+        let asking = Asking { plane: self.plane, rules: self.rules };
+        let own = state.to.is_watched() || state.masqueraded.is_some() || !state.entered.is_empty();
+        let Some(kept) = self.kept.as_deref_mut().filter(|_| !own) else { return self.leave_table_routed(state) };
+        let like = Like::of(&state, self.nested);
+        let group = kept.group(like);
+        if let Some(end) = group.find(&state, asking) {
+            self.steps = self.steps.saturating_add(end.steps);
+            let outcome = Outcome {
+                share: state.share,
+                when: state.when.as_deref().map(Into::into),
+                destination: state.to.unnoted(),
+                ..end.outcome.clone()
+            };
+            return smallvec![Way::Ends(Box::new(outcome))];
+        }
+        if group.in_vain > MOST {
+            return self.leave_table_routed(state);
+        }
+        let asked = state.to.watch();
+        let (share, when, before) = (state.share, state.when.clone(), self.steps);
+        let ways = self.leave_table_routed(state);
+        let outcomes = self.run(ways);
+        let only = match outcomes.as_slice() {
+            [only] if only.depends_on.is_empty() => Some(only),
+            _ => None,
+        };
+        // A way that nothing takes would not be split.
+        let some = share > 0.0 || when.is_some();
+        let whole = only.filter(|end| {
+            some && end.share.to_bits() == share.to_bits() && end.when == when.as_deref().map(Into::into)
+        });
+        let end = whole.and_then(|outcome| {
+            Some(End { asked: asked.questions()?, outcome: outcome.clone(), steps: self.steps.saturating_sub(before) })
+        });
+        if let Some(kept) = self.kept.as_deref_mut() {
+            kept.group(like).add(end);
+        }
+        outcomes.into_iter().map(|outcome| Way::Ends(Box::new(outcome))).collect()
+    }
+}
+
+impl<'snap> Kept<'snap> {
+    /// The group that a packet is of.
+    fn group(&mut self, like: Like<'snap>) -> &mut Group<'snap> {
+        // An endpoint that calls itself is alike to nobody.
+        if self.groups.len() >= GROUPS && !self.groups.contains_key(&like) {
+            self.groups.clear();
+        }
+        self.groups.entry(like).or_default()
+    }
+}
+
+impl<'snap> Group<'snap> {
+    /// An end on whose way nothing was asked that this packet answers otherwise.
+    fn find(&mut self, state: &State<'snap>, asking: Asking<'_, 'snap>) -> Option<&End<'snap>> {
+        let mut routed = None;
+        let at = self
+            .ends
+            .iter()
+            .position(|end| end.asked.iter().all(|question| asking.same_answer(question, state, &mut routed)))?;
+        self.ends.swap(0, at);
+        self.ends.first()
+    }
+
+    fn add(&mut self, end: Option<End<'snap>>) {
+        match end {
+            Some(end) => {
+                self.ends.truncate(MOST - 1);
+                self.ends.insert(0, end);
+            }
+            None => self.in_vain += 1,
+        }
+    }
+}
+
+/// Who is asked.
+#[derive(Clone, Copy)]
+struct Asking<'a, 'snap> {
+    plane: &'a Plane<'snap>,
+    rules: &'a Rules<'snap>,
+}
+
+impl<'snap> Asking<'_, 'snap> {
+    /// Whether a question has the same answer for this packet. `routed` is the last routing decision.
+    fn same_answer(
+        self,
+        question: &Question<'snap>,
+        state: &State<'snap>,
+        routed: &mut Option<(RouteKey<'snap>, Ahead<'snap>)>,
+    ) -> bool {
+        let to = state.to.unnoted();
+        match question {
+            Question::In(net, answer) => net.contains(to.ip()) == *answer,
+            Question::Port(ports, answer) => ports.contains(to.port()) == *answer,
+            Question::Kind(answer) => Kind::of(to.ip()) == *answer,
+            Question::Next { ruleset, table, chain, from, next } => {
+                let loaded = self.rules.rulesets.get(*ruleset);
+                let chain = loaded.and_then(|loaded| loaded.ruleset.tables.get(*table)?.chains.get(*chain));
+                loaded.zip(chain).is_some_and(|(loaded, chain)| {
+                    chain.body(loaded.ruleset.dump, loaded.text).next_for(*from, to) == *next
+                })
+            }
+            Question::Route(key, answer) => {
+                let key = RouteKey { dst: to.ip(), to_port: Some(to.port()), ..*key };
+                let ahead = match routed {
+                    Some((other, ahead)) if *other == key => *ahead,
+                    _ => routed.insert((key, Ahead::of(&self.plane.links.route(&key)))).1,
+                };
+                ahead == *answer
+            }
+            Question::Admitted(before) => {
+                let mut state = before.as_ref().clone();
+                state.to.set(to.ip(), to.port());
+                admits(self.plane, &state) == Admission::Taken
+            }
+            Question::Masquerade(dev, gateway, answer) => {
+                self.plane.links.masquerade_address(dev, *gateway, to.ip()).address() == *answer
+            }
+        }
+    }
+}
