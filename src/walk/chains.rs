@@ -38,6 +38,12 @@ impl<'snap> Walker<'_, 'snap> {
         loaded: &Loaded<'snap>,
         table: &Table<'snap>,
     ) -> Step<'snap> {
+        if self.kept.is_some()
+            && let Some(frame) = state.frames.last().copied()
+            && let Some(outcomes) = self.spread(&state, base, loaded, table, frame)
+        {
+            return Step::Ends(outcomes);
+        }
         loop {
             let Some(frame) = state.frames.last().copied() else {
                 return Step::Ways(self.policy(state, base, table));

@@ -131,6 +131,11 @@ impl<'snap> Destination<'snap> {
         self.now
     }
 
+    /// The same, sent elsewhere; nothing is noted of it.
+    pub(super) const fn sent(&self, to: SocketAddr) -> Self {
+        Self { now: to, first: self.first, routed: self.routed, asked: None }
+    }
+
     /// Sends it elsewhere.
     pub(super) fn set(&mut self, ip: IpAddr, port: u16) {
         self.looked();
@@ -184,12 +189,6 @@ impl<'snap> Destination<'snap> {
 
     pub(super) const fn is_watched(&self) -> bool {
         self.asked.is_some()
-    }
-
-    /// The same, of which nothing is noted.
-    pub(super) fn unwatched(mut self) -> Self {
-        self.asked = None;
-        self
     }
 
     /// What follows is of this destination alone.

@@ -3,16 +3,17 @@
 //! fare alike. Only for who asks for ends alone; what is kept is of one node.
 
 use std::hash::{Hash, Hasher};
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use rustc_hash::FxHashMap;
 use smallvec::smallvec;
 
 use super::admission::{Admission, admits};
 use super::destination::{Ahead, Kind, Question};
+use super::fan::Fans;
 use super::netfilter::{Walker, Way, Ways};
 use super::packet::{Outcome, Protocol};
-use super::state::{Balanced, Bits, Connection, Iface, Made, State, Told};
+use super::state::{Balanced, Bits, Bound, Connection, Iface, Made, State, Told};
 use crate::dataplane::hooks::Hook;
 use crate::dataplane::iptables::net::Ports;
 use crate::dataplane::links::RouteKey;
@@ -29,6 +30,7 @@ const GROUPS: usize = 256;
 #[derive(Debug, Default)]
 pub(super) struct Kept<'snap> {
     groups: FxHashMap<Like<'snap>, Group<'snap>>,
+    pub(super) fans: Fans,
 }
 
 /// Packets that were alike when they were given a destination.
@@ -42,7 +44,7 @@ struct Group<'snap> {
 
 /// All that a packet carries when it is given a destination, but the destination.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Like<'snap> {
+pub(super) struct Like<'snap> {
     family: Family,
     protocol: Protocol,
     src: IpAddr,
@@ -84,6 +86,22 @@ struct End<'snap> {
 }
 
 impl<'snap> Like<'snap> {
+    /// A packet that is sent to `to` with a mark.
+    pub(super) fn sent(state: &State<'snap>, nested: usize, mark: Bits, to: SocketAddr) -> Self {
+        let mut connection = Connection { dst_bound: Bound::Yes, ..state.connection };
+        if state.to.unnoted() != to {
+            connection.dnat = Bound::Yes;
+        }
+        let destination = state.to.sent(to);
+        Self {
+            mark,
+            connection,
+            is_new: destination.is_new(),
+            is_routed: destination.is_routed(),
+            ..Self::of(state, nested)
+        }
+    }
+
     fn of(state: &State<'snap>, nested: usize) -> Self {
         Self {
             family: state.family,
@@ -115,22 +133,17 @@ impl<'snap> Like<'snap> {
 impl<'snap> Walker<'_, 'snap> {
     /// What follows when a packet was given a destination.
     pub(super) fn behind(&mut self, mut state: Box<State<'snap>>) -> Ways<'snap> {
-        let asking = Asking { plane: self.plane, rules: self.rules };
-        let own = state.to.is_watched() || state.masqueraded.is_some() || !state.entered.is_empty();
-        let Some(kept) = self.kept.as_deref_mut().filter(|_| !own) else { return self.leave_table_routed(state) };
+        if self.kept.is_none() || state.is_its_own() {
+            return self.leave_table_routed(state);
+        }
         let like = Like::of(&state, self.nested);
-        let group = kept.group(like);
-        if let Some(end) = group.find(&state, asking) {
-            self.steps = self.steps.saturating_add(end.steps);
-            let outcome = Outcome {
-                share: state.share,
-                when: state.when.as_deref().map(Into::into),
-                destination: state.to.unnoted(),
-                ..end.outcome.clone()
-            };
+        let to = state.to.unnoted();
+        if let Some(end) = self.end_like(&like, to) {
+            let when = state.when.as_deref().map(Into::into);
+            let outcome = Outcome { share: state.share, when, destination: to, ..end };
             return smallvec![Way::Ends(Box::new(outcome))];
         }
-        if group.in_vain > MOST {
+        if self.kept.as_deref_mut().is_none_or(|kept| kept.group(like).in_vain > MOST) {
             return self.leave_table_routed(state);
         }
         let asked = state.to.watch();
@@ -154,6 +167,21 @@ impl<'snap> Walker<'_, 'snap> {
         }
         outcomes.into_iter().map(|outcome| Way::Ends(Box::new(outcome))).collect()
     }
+
+    /// The end of a packet that was like this one, and is told apart from one to `to` by nothing.
+    pub(super) fn end_like(&mut self, like: &Like<'snap>, to: SocketAddr) -> Option<Outcome<'snap>> {
+        let asking = Asking { plane: self.plane, rules: self.rules };
+        let end = self.kept.as_deref_mut()?.groups.get_mut(like)?.find(to, asking)?;
+        self.steps = self.steps.saturating_add(end.steps);
+        Some(end.outcome.clone())
+    }
+}
+
+impl State<'_> {
+    /// Whether what follows is of this packet alone.
+    pub(super) fn is_its_own(&self) -> bool {
+        self.to.is_watched() || self.masqueraded.is_some() || !self.entered.is_empty()
+    }
 }
 
 impl<'snap> Kept<'snap> {
@@ -169,12 +197,12 @@ impl<'snap> Kept<'snap> {
 
 impl<'snap> Group<'snap> {
     /// An end on whose way nothing was asked that this packet answers otherwise.
-    fn find(&mut self, state: &State<'snap>, asking: Asking<'_, 'snap>) -> Option<&End<'snap>> {
+    fn find(&mut self, to: SocketAddr, asking: Asking<'_, 'snap>) -> Option<&End<'snap>> {
         let mut routed = None;
         let at = self
             .ends
             .iter()
-            .position(|end| end.asked.iter().all(|question| asking.same_answer(question, state, &mut routed)))?;
+            .position(|end| end.asked.iter().all(|question| asking.same_answer(question, to, &mut routed)))?;
         self.ends.swap(0, at);
         self.ends.first()
     }
@@ -202,10 +230,9 @@ impl<'snap> Asking<'_, 'snap> {
     fn same_answer(
         self,
         question: &Question<'snap>,
-        state: &State<'snap>,
+        to: SocketAddr,
         routed: &mut Option<(RouteKey<'snap>, Ahead<'snap>)>,
     ) -> bool {
-        let to = state.to.unnoted();
         match question {
             Question::In(net, answer) => net.contains(to.ip()) == *answer,
             Question::Port(ports, answer) => ports.contains(to.port()) == *answer,

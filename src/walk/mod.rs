@@ -8,6 +8,7 @@ mod chains;
 mod destination;
 mod ends;
 mod entered;
+mod fan;
 mod ipvs;
 mod kept;
 mod matches;

@@ -122,6 +122,8 @@ pub(super) enum Way<'snap> {
 pub(super) enum Step<'snap> {
     /// These ways, each with its share.
     Ways(Ways<'snap>),
+    /// All of it is at these ends.
+    Ends(Vec<Outcome<'snap>>),
     /// The first way or the second: which cannot be told. With each, the condition in words.
     Undecided(Dependency<'snap>, Box<State<'snap>>, [(String, Ways<'snap>); 2]),
 }
@@ -153,6 +155,7 @@ impl<'snap> Walker<'_, 'snap> {
                 Way::Ends(outcome) => outcomes.push(self.shortened(*outcome)),
                 Way::Goes(state) => match self.advance(state) {
                     Step::Ways(ways) => waiting.extend(ways.into_iter().rev()),
+                    Step::Ends(ends) => outcomes.extend(ends),
                     Step::Undecided(dependency, here, ways) => self.both(&dependency, &here, ways, &mut outcomes),
                 },
             }

@@ -305,7 +305,7 @@ impl<'snap> State<'snap> {
 
     /// The same packet, of which no question is noted.
     pub(super) fn unwatched(&self) -> Self {
-        Self { to: self.to.clone().unwatched(), ..self.clone() }
+        Self { to: self.to.sent(self.to.unnoted()), ..self.clone() }
     }
 
     /// It is routed as it is now.

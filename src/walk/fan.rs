@@ -1,0 +1,268 @@
+//! Chains that do nothing but choose where a packet goes, as kube-proxy makes one for each Service: rules that mark, and
+//! rules that choose a chain which sends it to one endpoint. For who asks for ends alone such a chain is read once, and
+//! all its ways are gone at once. What a chain holds beside that makes it none: then its rules are followed one by one.
+
+use std::net::{IpAddr, SocketAddr};
+use std::rc::Rc;
+
+use smallvec::SmallVec;
+
+use super::kept::Like;
+use super::netfilter::Walker;
+use super::packet::Outcome;
+use super::state::{Bits, Frame, State, Told};
+use crate::dataplane::hooks::{BaseBody, BaseChain};
+use crate::dataplane::iptables::net::{Net, Ports};
+use crate::dataplane::iptables::rule::{Match, NatRange, Not, Side, Test};
+use crate::dataplane::iptables::{Body, Rule, Table, Target};
+use crate::dataplane::plane::Loaded;
+
+/// Chains inside each other at which a fan is left to be followed rule by rule.
+const DEEP: usize = 64;
+
+/// A chain that chooses.
+#[derive(Debug)]
+pub(super) struct Fan(Vec<Choice>);
+
+/// One of its rules.
+#[derive(Debug)]
+enum Choice {
+    /// Marks.
+    Mark(Marking),
+    /// Sends a part of the packets to an endpoint.
+    Send { tests: Tests, chance: f64, behind: Box<Endpoint> },
+}
+
+/// A rule that marks.
+#[derive(Debug)]
+struct Marking {
+    tests: Tests,
+    /// Values and masks, one after the other.
+    marks: SmallVec<[(u32, u32); 1]>,
+}
+
+/// A chain that marks and sends to one endpoint.
+#[derive(Debug)]
+struct Endpoint {
+    marks: SmallVec<[Marking; 1]>,
+    tests: Tests,
+    ip: IpAddr,
+    /// `None` keeps the port.
+    port: Option<u16>,
+}
+
+type Tests = SmallVec<[Plain; 2]>;
+
+/// A test that the packet's addresses decide, and whether it holds where they fit.
+#[derive(Debug, Clone, Copy)]
+enum Plain {
+    From(Net, bool),
+    To(Net, bool),
+    Port(Ports, bool),
+    Protocol(u8, bool),
+}
+
+impl Plain {
+    fn holds(self, state: &State<'_>) -> bool {
+        let to = state.to.unnoted();
+        match self {
+            Self::From(net, wanted) => net.contains(state.src) == wanted,
+            Self::To(net, wanted) => net.contains(to.ip()) == wanted,
+            Self::Port(ports, wanted) => ports.contains(to.port()) == wanted,
+            Self::Protocol(number, wanted) => (number == 0 || number == state.protocol_number()) == wanted,
+        }
+    }
+}
+
+/// The tests of a rule, and its chance; `None` if it has a test of another kind.
+fn tests_of(rule: &Rule<'_>) -> Option<(Tests, f64)> {
+    let (mut tests, mut chance) = (Tests::new(), 1.0);
+    for Match { test, not, .. } in &rule.matches {
+        let wanted = *not == Not::Plain;
+        match test {
+            Test::Always if wanted => {}
+            Test::Address(Side::Src, net) => tests.push(Plain::From(*net, wanted)),
+            Test::Address(Side::Dst, net) => tests.push(Plain::To(*net, wanted)),
+            Test::Port(Side::Dst, ports) => tests.push(Plain::Port(*ports, wanted)),
+            Test::Protocol(number) => tests.push(Plain::Protocol(*number, wanted)),
+            Test::Random(probability) => chance *= if wanted { *probability } else { 1.0 - probability },
+            _ => return None,
+        }
+    }
+    Some((tests, chance))
+}
+
+fn hold(tests: &Tests, state: &State<'_>) -> bool {
+    tests.iter().all(|test| test.holds(state))
+}
+
+fn set(mark: Bits, marks: &[(u32, u32)]) -> Bits {
+    marks.iter().fold(mark, |mark, (value, mask)| mark.set_xmark(*value, *mask))
+}
+
+/// What reads the chains of one table.
+#[derive(Clone, Copy)]
+struct Reader<'a, 'snap> {
+    loaded: &'a Loaded<'snap>,
+    table: &'a Table<'snap>,
+}
+
+impl<'a, 'snap> Reader<'a, 'snap> {
+    fn body(self, index: usize) -> Option<&'a Body<'snap>> {
+        Some(self.table.chains.get(index)?.body(self.loaded.ruleset.dump, self.loaded.text))
+    }
+
+    fn body_of(self, name: &str) -> Option<&'a Body<'snap>> {
+        self.body(self.table.index_of(name)?)
+    }
+
+    /// The chain as a fan, if it is one.
+    fn fan(self, chain: usize) -> Option<Fan> {
+        let body = self.body(chain)?;
+        let choices: Option<Vec<Choice>> = body.rules().map(|rule| self.choice(rule.as_ref().ok()?)).collect();
+        let choices = choices?;
+        choices.iter().any(|choice| matches!(choice, Choice::Send { .. })).then_some(Fan(choices))
+    }
+
+    fn choice(self, rule: &Rule<'snap>) -> Option<Choice> {
+        let Target::Jump(name) = rule.target else { return None };
+        let (tests, chance) = tests_of(rule)?;
+        let body = self.body_of(name)?;
+        match marks_of(body) {
+            Some(marks) if chance >= 1.0 => Some(Choice::Mark(Marking { tests, marks })),
+            Some(_) => None,
+            None => Some(Choice::Send { tests, chance, behind: Box::new(self.endpoint(body)?) }),
+        }
+    }
+
+    fn endpoint(self, body: &Body<'snap>) -> Option<Endpoint> {
+        let last = body.len().checked_sub(1)?;
+        let rule = body.rule(last)?.as_ref().ok()?;
+        let Target::Dnat(NatRange { addresses: Some((ip, end)), ports, .. }) = rule.target else { return None };
+        let (tests, chance) = tests_of(rule)?;
+        let one_port = ports.is_none_or(|ports| ports.first == ports.last);
+        if ip != end || !one_port || chance < 1.0 {
+            return None;
+        }
+        let marking = |at: usize| {
+            let rule = body.rule(at)?.as_ref().ok()?;
+            let Target::Jump(name) = rule.target else { return None };
+            let (tests, chance) = tests_of(rule)?;
+            (chance >= 1.0).then_some(Marking { tests, marks: marks_of(self.body_of(name)?)? })
+        };
+        let marks: Option<SmallVec<[Marking; 1]>> = (0..last).map(marking).collect();
+        Some(Endpoint { marks: marks?, tests, ip, port: ports.map(|ports| ports.first) })
+    }
+}
+
+/// What a chain sets that only marks: `-A KUBE-MARK-MASQ -j MARK --set-xmark 0x4000/0x4000`.
+fn marks_of(body: &Body<'_>) -> Option<SmallVec<[(u32, u32); 1]>> {
+    // A chain of an endpoint is longer, and most are.
+    let first = body.rule(0)?.as_ref().ok()?;
+    if !matches!(first.target, Target::Mark(..)) {
+        return None;
+    }
+    body.rules()
+        .map(|rule| {
+            let rule = rule.as_ref().ok()?;
+            let always = rule.matches.iter().all(|one| one.test == Test::Always && one.not == Not::Plain);
+            match rule.target {
+                Target::Mark(value, mask) if always => Some((value, mask)),
+                _ => None,
+            }
+        })
+        .collect()
+}
+
+/// Chains that were read, by their place: the fan, if they are one.
+#[derive(Debug, Default)]
+pub(super) struct Fans(rustc_hash::FxHashMap<(usize, usize, usize), Option<Rc<Fan>>>);
+
+/// Chains that are kept: a Service is asked for by all its clients, one after the other.
+const KEPT: usize = 64;
+
+impl Fans {
+    fn of(&mut self, place: (usize, usize, usize), read: impl FnOnce() -> Option<Fan>) -> Option<Rc<Fan>> {
+        if self.0.len() >= KEPT && !self.0.contains_key(&place) {
+            self.0.clear();
+        }
+        self.0.entry(place).or_insert_with(|| read().map(Rc::new)).clone()
+    }
+}
+
+/// One way out of a fan: its share, its mark, its endpoint.
+type Ray = (f64, Bits, SocketAddr);
+
+impl Fan {
+    /// All ways of a packet; `None` if one leads back to the chain that called.
+    fn rays(&self, state: &State<'_>) -> Option<SmallVec<[Ray; 12]>> {
+        let mut rays = SmallVec::new();
+        let (mut share, mut mark) = (state.share, state.mark);
+        for choice in &self.0 {
+            match choice {
+                Choice::Mark(marking) if hold(&marking.tests, state) => mark = set(mark, &marking.marks),
+                Choice::Send { tests, chance, behind } if *chance > 0.0 && hold(tests, state) => {
+                    if !hold(&behind.tests, state) {
+                        return None;
+                    }
+                    let own = behind.marks.iter().filter(|marking| hold(&marking.tests, state));
+                    let own = own.fold(mark, |mark, marking| set(mark, &marking.marks));
+                    let port = behind.port.unwrap_or(state.to.unnoted().port());
+                    let to = SocketAddr::new(behind.ip, port);
+                    if *chance >= 1.0 {
+                        rays.push((share, own, to));
+                        return Some(rays);
+                    }
+                    rays.push((share * chance, own, to));
+                    share *= 1.0 - chance;
+                    if share <= 0.0 && state.when.is_none() {
+                        return Some(rays);
+                    }
+                }
+                Choice::Mark(_) | Choice::Send { .. } => {}
+            }
+        }
+        None
+    }
+}
+
+impl<'snap> Walker<'_, 'snap> {
+    /// Ends of a packet that enters a chain which is a fan; `None` where it is none, or hops are told.
+    pub(super) fn spread(
+        &mut self,
+        state: &State<'snap>,
+        base: &BaseChain<'snap>,
+        loaded: &Loaded<'snap>,
+        table: &Table<'snap>,
+        frame: Frame,
+    ) -> Option<Vec<Outcome<'snap>>> {
+        let BaseBody::Iptables { ruleset, table: place, .. } = base.body else { return None };
+        let unusual = state.is_its_own() || state.src_told == Told::No || state.frames.len() > DEEP;
+        let again = state.frames.iter().filter(|other| other.chain == frame.chain).count() > 1;
+        if frame.next != 0 || !base.is_nat() || unusual || again {
+            return None;
+        }
+        let reader = Reader { loaded, table };
+        let fan = self.kept.as_deref_mut()?.fans.of((ruleset, place, frame.chain), || reader.fan(frame.chain))?;
+        let rays = fan.rays(state)?;
+        let mut outcomes = Vec::with_capacity(rays.len());
+        for (share, mark, to) in rays {
+            self.steps += 1;
+            match self.end_like(&Like::sent(state, self.nested, mark, to), to) {
+                Some(end) => outcomes.push(Outcome {
+                    share,
+                    when: state.when.as_deref().map(Into::into),
+                    destination: to,
+                    ..end
+                }),
+                None => {
+                    let mut one = Box::new(state.clone());
+                    (one.share, one.mark) = (share, mark);
+                    let ways = self.rewrite_destination(one, to);
+                    outcomes.extend(self.run(ways));
+                }
+            }
+        }
+        Some(outcomes)
+    }
+}
