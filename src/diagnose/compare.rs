@@ -1,8 +1,9 @@
 //! Promise against outcome, for one path: is this what the objects say, and if not, in what does it differ?
 //! Says what differs; which code that is, is `mismatch.rs`.
 
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
+
+use rustc_hash::FxHashMap;
 
 use crate::cluster::expectation::{Expectation, Masquerade, Promise, Setting};
 use crate::report::{Disposition, PathState};
@@ -57,7 +58,13 @@ pub fn strictly(expectation: &Expectation, outcomes: &[Outcome<'_>]) -> Comparis
 }
 
 fn with(promise: &Promise, expectation: &Expectation, outcomes: &[Outcome<'_>]) -> Comparison {
-    let promised: Vec<bool> = outcomes.iter().map(|outcome| fits(promise, outcome)).collect();
+    let places = match promise {
+        Promise::Endpoints(list) => places(list, outcomes),
+        Promise::Refused(_) | Promise::Dropped(_) | Promise::NotServed(_) | Promise::Unknown(_) => Vec::new(),
+    };
+    let is_listed = |at: usize| places.get(at).is_some_and(Option::is_some);
+    let promised: Vec<bool> =
+        outcomes.iter().enumerate().map(|(at, outcome)| fits(promise, outcome, is_listed(at))).collect();
     let mut comparison = Comparison {
         state: PathState::Expected,
         missing: Vec::new(),
@@ -74,7 +81,7 @@ fn with(promise: &Promise, expectation: &Expectation, outcomes: &[Outcome<'_>]) 
     }
     let undecided = outcomes.iter().any(|o| o.disposition == Disposition::Indeterminate || is_open(o));
     if let Promise::Endpoints(list) = promise {
-        endpoints(list, expectation, outcomes, &mut comparison);
+        endpoints(list, &places, expectation, outcomes, &mut comparison);
     }
     let wrong = outcomes.iter().zip(&comparison.promised).any(|(outcome, ok)| {
         // What happens under a condition that is undecided is no proof of anything.
@@ -91,42 +98,72 @@ fn with(promise: &Promise, expectation: &Expectation, outcomes: &[Outcome<'_>]) 
     comparison
 }
 
-fn endpoints(list: &[SocketAddr], expectation: &Expectation, outcomes: &[Outcome<'_>], into: &mut Comparison) {
-    let mut shares: BTreeMap<SocketAddr, f64> = BTreeMap::new();
-    for (place, (outcome, ok)) in outcomes.iter().zip(&into.promised).enumerate() {
-        if !ok {
-            continue;
+/// Lists longer than this are looked up by address.
+const LONG: usize = 16;
+
+/// For each outcome the place of its destination in a list. Rules mostly stand in the order of the list: the place
+/// behind the last one is tried first.
+fn places(list: &[SocketAddr], outcomes: &[Outcome<'_>]) -> Vec<Option<usize>> {
+    let mut by_address: Option<FxHashMap<SocketAddr, usize>> = None;
+    let mut next = 0;
+    let mut place_of = |to: SocketAddr| {
+        if list.get(next) == Some(&to) {
+            next += 1;
+            return Some(next - 1);
         }
-        *shares.entry(outcome.destination).or_default() += outcome.share;
+        let place = if list.len() > LONG {
+            let all = || list.iter().enumerate().rev().map(|(at, to)| (*to, at)).collect();
+            by_address.get_or_insert_with(all).get(&to).copied()
+        } else {
+            list.iter().position(|other| *other == to)
+        };
+        next = place.map_or(next, |place| place + 1);
+        place
+    };
+    outcomes.iter().map(|outcome| place_of(outcome.destination)).collect()
+}
+
+fn endpoints(
+    list: &[SocketAddr],
+    places: &[Option<usize>],
+    expectation: &Expectation,
+    outcomes: &[Outcome<'_>],
+    into: &mut Comparison,
+) {
+    // For each place of the list the share that comes there, if an end does.
+    let mut shares: Vec<Option<f64>> = vec![None; list.len()];
+    for (at, ((outcome, ok), place)) in outcomes.iter().zip(&into.promised).zip(places).enumerate() {
+        let share = place.filter(|_| *ok).and_then(|place| shares.get_mut(place));
+        let Some(share) = share else { continue };
+        *share.get_or_insert_default() += outcome.share;
         let wrong = match expectation.masquerade(outcome.destination) {
             Masquerade::Must => !outcome.masqueraded,
             Masquerade::MustNot => outcome.masqueraded,
             Masquerade::Either => false,
         };
         if wrong && outcome.depends_on.is_empty() {
-            into.masquerade.push(place);
+            into.masquerade.push(at);
         }
     }
     // Where state alone decides, no end has a share.
     let by_state = outcomes.iter().all(|outcome| outcome.when.is_some());
-    let gets_none = |endpoint: &&SocketAddr| shares.get(endpoint).is_none_or(|share| *share <= 0.0 && !by_state);
-    into.missing = list.iter().filter(gets_none).copied().collect();
+    let gets_none = |share: &Option<f64>| share.is_none_or(|share| share <= 0.0 && !by_state);
+    into.missing = list.iter().zip(&shares).filter(|(_, share)| gets_none(share)).map(|(to, _)| *to).collect();
+    let reached: Vec<f64> = shares.iter().flatten().copied().collect();
     let (least, most) =
-        shares.values().fold((f64::MAX, 0.0_f64), |(least, most), share| (least.min(*share), most.max(*share)));
+        reached.iter().fold((f64::MAX, 0.0_f64), |(least, most), share| (least.min(*share), most.max(*share)));
     let fair = 1.0 / f64::from(u32::try_from(list.len()).unwrap_or(u32::MAX).max(1));
     let whole = into.missing.is_empty() && into.lost <= 0.0 && !by_state;
-    if whole && shares.len() > 1 && (most - fair > EVEN.max(fair * 0.01) || fair - least > EVEN.max(fair * 0.01)) {
+    if whole && reached.len() > 1 && (most - fair > EVEN.max(fair * 0.01) || fair - least > EVEN.max(fair * 0.01)) {
         into.uneven = Some((most, least));
     }
 }
 
-/// Whether an end is one that the promise names.
-fn fits(promise: &Promise, outcome: &Outcome<'_>) -> bool {
+/// Whether an end is one that the promise names. `is_listed`: its destination is one of the promised endpoints.
+fn fits(promise: &Promise, outcome: &Outcome<'_>, is_listed: bool) -> bool {
     let end = outcome.disposition;
     match promise {
-        Promise::Endpoints(list) => {
-            matches!(end, Disposition::Delivered | Disposition::Local) && list.contains(&outcome.destination)
-        }
+        Promise::Endpoints(_) => matches!(end, Disposition::Delivered | Disposition::Local) && is_listed,
         Promise::Refused(_) => end == Disposition::Rejected,
         Promise::Dropped(_) => end == Disposition::Dropped,
         Promise::NotServed(_) => {

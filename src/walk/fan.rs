@@ -7,7 +7,6 @@ use std::rc::Rc;
 
 use smallvec::SmallVec;
 
-use super::kept::Like;
 use super::netfilter::Walker;
 use super::packet::Outcome;
 use super::state::{Bits, Frame, State, Told};
@@ -190,8 +189,13 @@ impl Fans {
     }
 }
 
-/// One way out of a fan: its share, its mark, its endpoint.
-type Ray = (f64, Bits, SocketAddr);
+/// One way out of a fan.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Ray {
+    pub(super) share: f64,
+    pub(super) mark: Bits,
+    pub(super) to: SocketAddr,
+}
 
 impl Fan {
     /// All ways of a packet; `None` if one leads back to the chain that called.
@@ -210,10 +214,10 @@ impl Fan {
                     let port = behind.port.unwrap_or(state.to.unnoted().port());
                     let to = SocketAddr::new(behind.ip, port);
                     if *chance >= 1.0 {
-                        rays.push((share, own, to));
+                        rays.push(Ray { share, mark: own, to });
                         return Some(rays);
                     }
-                    rays.push((share * chance, own, to));
+                    rays.push(Ray { share: share * chance, mark: own, to });
                     share *= 1.0 - chance;
                     if share <= 0.0 && state.when.is_none() {
                         return Some(rays);
@@ -246,22 +250,15 @@ impl<'snap> Walker<'_, 'snap> {
         let fan = self.kept.as_deref_mut()?.fans.of((ruleset, place, frame.chain), || reader.fan(frame.chain))?;
         let rays = fan.rays(state)?;
         let mut outcomes = Vec::with_capacity(rays.len());
-        for (share, mark, to) in rays {
-            self.steps += 1;
-            match self.end_like(&Like::sent(state, self.nested, mark, to), to) {
-                Some(end) => outcomes.push(Outcome {
-                    share,
-                    when: state.when.as_deref().map(Into::into),
-                    destination: to,
-                    ..end
-                }),
-                None => {
-                    let mut one = Box::new(state.clone());
-                    (one.share, one.mark) = (share, mark);
-                    let ways = self.rewrite_destination(one, to);
-                    outcomes.extend(self.run(ways));
-                }
-            }
+        let mut rest = rays.as_slice();
+        loop {
+            let known = self.ends_like(state, rest, &mut outcomes);
+            let Some((ray, others)) = rest.get(known..).and_then(<[Ray]>::split_first) else { break };
+            let mut one = Box::new(state.clone());
+            (one.share, one.mark) = (ray.share, ray.mark);
+            let ways = self.rewrite_destination(one, ray.to);
+            outcomes.extend(self.run(ways));
+            rest = others;
         }
         Some(outcomes)
     }

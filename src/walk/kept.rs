@@ -10,7 +10,7 @@ use smallvec::smallvec;
 
 use super::admission::{Admission, admits};
 use super::destination::{Ahead, Kind, Question};
-use super::fan::Fans;
+use super::fan::{Fans, Ray};
 use super::netfilter::{Walker, Way, Ways};
 use super::packet::{Outcome, Protocol};
 use super::state::{Balanced, Bits, Bound, Connection, Iface, Made, State, Told};
@@ -26,11 +26,15 @@ const MOST: usize = 16;
 /// Groups of packets that are alike, at most.
 const GROUPS: usize = 256;
 
+/// Routing decisions that are kept, at most.
+const ROUTED: usize = 1024;
+
 /// Ends of packets so far.
 #[derive(Debug, Default)]
 pub(super) struct Kept<'snap> {
     groups: FxHashMap<Like<'snap>, Group<'snap>>,
     pub(super) fans: Fans,
+    ahead: Routed<'snap>,
 }
 
 /// Packets that were alike when they were given a destination.
@@ -44,7 +48,7 @@ struct Group<'snap> {
 
 /// All that a packet carries when it is given a destination, but the destination.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Like<'snap> {
+struct Like<'snap> {
     family: Family,
     protocol: Protocol,
     src: IpAddr,
@@ -69,6 +73,23 @@ pub(super) struct Like<'snap> {
     nested: usize,
 }
 
+/// In what the packets differ that a fan sends on.
+#[derive(Clone, Copy, PartialEq)]
+struct Own {
+    mark: Bits,
+    dnat: Bound,
+    is_new: bool,
+    is_routed: bool,
+}
+
+impl Own {
+    fn of(state: &State<'_>, ray: &Ray) -> Self {
+        let destination = state.to.sent(ray.to);
+        let dnat = if state.to.unnoted() == ray.to { state.connection.dnat } else { Bound::Yes };
+        Self { mark: ray.mark, dnat, is_new: destination.is_new(), is_routed: destination.is_routed() }
+    }
+}
+
 impl Hash for Like<'_> {
     // What differs most is enough.
     fn hash<H: Hasher>(&self, hasher: &mut H) {
@@ -86,18 +107,13 @@ struct End<'snap> {
 }
 
 impl<'snap> Like<'snap> {
-    /// A packet that is sent to `to` with a mark.
-    pub(super) fn sent(state: &State<'snap>, nested: usize, mark: Bits, to: SocketAddr) -> Self {
-        let mut connection = Connection { dst_bound: Bound::Yes, ..state.connection };
-        if state.to.unnoted() != to {
-            connection.dnat = Bound::Yes;
-        }
-        let destination = state.to.sent(to);
+    /// A packet that is sent on by a fan.
+    fn sent(state: &State<'snap>, nested: usize, own: Own) -> Self {
         Self {
-            mark,
-            connection,
-            is_new: destination.is_new(),
-            is_routed: destination.is_routed(),
+            mark: own.mark,
+            connection: Connection { dst_bound: Bound::Yes, dnat: own.dnat, ..state.connection },
+            is_new: own.is_new,
+            is_routed: own.is_routed,
             ..Self::of(state, nested)
         }
     }
@@ -169,11 +185,30 @@ impl<'snap> Walker<'_, 'snap> {
     }
 
     /// The end of a packet that was like this one, and is told apart from one to `to` by nothing.
-    pub(super) fn end_like(&mut self, like: &Like<'snap>, to: SocketAddr) -> Option<Outcome<'snap>> {
-        let asking = Asking { plane: self.plane, rules: self.rules };
-        let end = self.kept.as_deref_mut()?.groups.get_mut(like)?.find(to, asking)?;
+    fn end_like(&mut self, like: &Like<'snap>, to: SocketAddr) -> Option<Outcome<'snap>> {
+        let Kept { groups, ahead, .. } = self.kept.as_deref_mut()?;
+        let mut asking = Asking { plane: self.plane, rules: self.rules, ahead };
+        let end = groups.get_mut(like)?.find(to, &mut asking)?;
         self.steps = self.steps.saturating_add(end.steps);
         Some(end.outcome.clone())
+    }
+
+    /// Ends of packets that a fan sends on, up to the first of which none is kept; how many there were.
+    pub(super) fn ends_like(&mut self, state: &State<'snap>, rays: &[Ray], into: &mut Vec<Outcome<'snap>>) -> usize {
+        let Some(Kept { groups, ahead, .. }) = self.kept.as_deref_mut() else { return 0 };
+        let mut asking = Asking { plane: self.plane, rules: self.rules, ahead };
+        let mut last: Option<(Own, &mut Group<'snap>)> = None;
+        for (at, ray) in rays.iter().enumerate() {
+            let own = Own::of(state, ray);
+            if last.as_ref().is_none_or(|(other, _)| *other != own) {
+                last = groups.get_mut(&Like::sent(state, self.nested, own)).map(|group| (own, group));
+            }
+            let Some(end) = last.as_mut().and_then(|(_, group)| group.find(ray.to, &mut asking)) else { return at };
+            self.steps = self.steps.saturating_add(end.steps);
+            let when = state.when.as_deref().map(Into::into);
+            into.push(Outcome { share: ray.share, when, destination: ray.to, ..end.outcome.clone() });
+        }
+        rays.len()
     }
 }
 
@@ -197,12 +232,11 @@ impl<'snap> Kept<'snap> {
 
 impl<'snap> Group<'snap> {
     /// An end on whose way nothing was asked that this packet answers otherwise.
-    fn find(&mut self, to: SocketAddr, asking: Asking<'_, 'snap>) -> Option<&End<'snap>> {
-        let mut routed = None;
-        let at = self
-            .ends
-            .iter()
-            .position(|end| end.asked.iter().all(|question| asking.same_answer(question, to, &mut routed)))?;
+    fn find(&mut self, to: SocketAddr, asking: &mut Asking<'_, 'snap>) -> Option<&End<'snap>> {
+        let same = |end: &End<'snap>, asking: &mut Asking<'_, 'snap>| {
+            end.asked.iter().all(|question| asking.same_answer(question, to))
+        };
+        let at = self.ends.iter().position(|end| same(end, asking))?;
         self.ends.swap(0, at);
         self.ends.first()
     }
@@ -219,20 +253,40 @@ impl<'snap> Group<'snap> {
 }
 
 /// Who is asked.
-#[derive(Clone, Copy)]
 struct Asking<'a, 'snap> {
     plane: &'a Plane<'snap>,
     rules: &'a Rules<'snap>,
+    ahead: &'a mut Routed<'snap>,
+}
+
+/// Where packets are routed.
+#[derive(Debug, Default)]
+struct Routed<'snap> {
+    /// Where routing looks at destinations alone.
+    by_destination: FxHashMap<IpAddr, Ahead<'snap>>,
+    /// Else the last decision.
+    last: Option<(RouteKey<'snap>, Ahead<'snap>)>,
+}
+
+impl<'snap> Routed<'snap> {
+    fn ahead(&mut self, plane: &Plane<'snap>, key: RouteKey<'snap>) -> Ahead<'snap> {
+        let look_up = || Ahead::of(&plane.links.route(&key));
+        if plane.links.routes_by_destination(key.dst) {
+            if self.by_destination.len() > ROUTED {
+                self.by_destination.clear();
+            }
+            return *self.by_destination.entry(key.dst).or_insert_with(look_up);
+        }
+        match &self.last {
+            Some((other, ahead)) if *other == key => *ahead,
+            _ => self.last.insert((key, look_up())).1,
+        }
+    }
 }
 
 impl<'snap> Asking<'_, 'snap> {
-    /// Whether a question has the same answer for this packet. `routed` is the last routing decision.
-    fn same_answer(
-        self,
-        question: &Question<'snap>,
-        to: SocketAddr,
-        routed: &mut Option<(RouteKey<'snap>, Ahead<'snap>)>,
-    ) -> bool {
+    /// Whether a question has the same answer for a packet to `to`.
+    fn same_answer(&mut self, question: &Question<'snap>, to: SocketAddr) -> bool {
         match question {
             Question::In(net, answer) => net.contains(to.ip()) == *answer,
             Question::Port(ports, answer) => ports.contains(to.port()) == *answer,
@@ -246,11 +300,7 @@ impl<'snap> Asking<'_, 'snap> {
             }
             Question::Route(key, answer) => {
                 let key = RouteKey { dst: to.ip(), to_port: Some(to.port()), ..*key };
-                let ahead = match routed {
-                    Some((other, ahead)) if *other == key => *ahead,
-                    _ => routed.insert((key, Ahead::of(&self.plane.links.route(&key)))).1,
-                };
-                ahead == *answer
+                self.ahead.ahead(self.plane, key) == *answer
             }
             Question::Admitted(before) => {
                 let mut state = before.as_ref().clone();

@@ -83,10 +83,9 @@ impl<'snap> Body<'snap> {
                 return Err(Unread { at: Loc { text: at.shown(), ..at }, why: "it is longer than any rule" });
             }
             let mut rule = parse_rule(at).map_err(|why| Unread { at, why })?;
-            // a check of all Services keeps all rules; the room that they were read in is that of the next
-            let mut matches = Vec::with_capacity(rule.matches.len());
-            matches.append(&mut rule.matches);
-            Ok(Rule { matches, ..rule })
+            // a check of all Services keeps all rules
+            rule.matches.shrink_to_fit();
+            Ok(rule)
         }))
     }
 

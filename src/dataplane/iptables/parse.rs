@@ -16,7 +16,7 @@ use crate::dataplane::Loc;
 /// What is wrong with the line, as a fragment, when it is no rule.
 pub fn parse_rule(at: Loc<'_>) -> Result<Rule<'_>, &'static str> {
     let line = at.text;
-    let mut tokens = Vec::with_capacity(24);
+    let mut tokens = token::Tokens::new();
     if !token::split(line, &mut tokens) {
         return Err("a quote is not closed");
     }

@@ -158,8 +158,7 @@ fn nat(words: &mut Words<'_, '_>, option_name: &str) -> Option<NatRange> {
 
 /// Reads `10.244.1.5:8080`, `10.0.0.1-10.0.0.9:80-90`, `:8080`, `[fd00::5]:80`, `fd00::5`.
 fn nat_range(text: &str) -> Option<NatRange> {
-    if text.contains("]-[") {
-        let (first, rest) = text.strip_prefix('[')?.split_once("]-[")?;
+    if let Some((first, rest)) = text.strip_prefix('[').and_then(|rest| rest.split_once("]-[")) {
         let (last, ports) = rest.split_once(']')?;
         let addresses = Some((first.parse().ok()?, last.parse().ok()?));
         return Some(NatRange {
@@ -171,7 +170,7 @@ fn nat_range(text: &str) -> Option<NatRange> {
     let (addresses, ports) = if let Some(rest) = text.strip_prefix('[') {
         let (addresses, rest) = rest.split_once(']')?;
         (addresses, rest.strip_prefix(':'))
-    } else if text.matches(':').count() > 1 {
+    } else if text.bytes().filter(|byte| *byte == b':').count() > 1 {
         (text, None)
     } else {
         text.split_once(':').map_or((text, None), |(addresses, ports)| (addresses, Some(ports)))
@@ -185,9 +184,10 @@ fn nat_range(text: &str) -> Option<NatRange> {
     let addresses = if addresses.is_empty() {
         None
     } else {
-        let (first, last) = addresses.split_once('-').unwrap_or((addresses, addresses));
-        let (first, last) = (first.parse::<IpAddr>().ok()?, last.parse::<IpAddr>().ok()?);
-        Some((first, last))
+        match addresses.split_once('-') {
+            Some((first, last)) => Some((first.parse::<IpAddr>().ok()?, last.parse::<IpAddr>().ok()?)),
+            None => addresses.parse::<IpAddr>().ok().map(|only| Some((only, only)))?,
+        }
     };
     Some(NatRange { addresses, ports, random: false })
 }

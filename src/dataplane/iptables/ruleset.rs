@@ -311,10 +311,12 @@ impl<'snap> Chain<'snap> {
             let spans = std::iter::once(&self.first).filter(|_| !self.is_empty()).chain(more);
             let lines = spans.flat_map(|span| {
                 let part = text.get(span.start as usize..span.end as usize).unwrap_or_default();
-                part.split('\n').zip(span.line..).map(|(line, number)| Loc {
-                    dump,
-                    line: number,
-                    text: rule_part(line).trim_end(),
+                let ends = memchr_iter(b'\n', part.as_bytes()).chain(std::iter::once(part.len()));
+                let mut start = 0;
+                ends.zip(span.line..).map(move |(end, number)| {
+                    let line = part.get(start..end).unwrap_or_default();
+                    start = end + 1;
+                    Loc { dump, line: number, text: rule_part(line).trim_end() }
                 })
             });
             Box::new(Body::new(self.name, self.len(), lines))

@@ -1,5 +1,8 @@
 //! Splits a rule into words as the tools quote them: blanks part words, `"` … `"` holds one, `\` escapes inside.
 
+use memchr::memchr2;
+use smallvec::SmallVec;
+
 /// One word of a rule, with the place it stands at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Token<'snap> {
@@ -13,8 +16,11 @@ pub(super) struct Token<'snap> {
     pub(super) quoted: bool,
 }
 
+/// The words of a line; those of most rules need no room of their own.
+pub(super) type Tokens<'snap> = SmallVec<[Token<'snap>; 32]>;
+
 /// All words of a line, appended to `into`. An unclosed quote reaches to the end of the line and gives `false`.
-pub(super) fn split<'snap>(line: &'snap str, into: &mut Vec<Token<'snap>>) -> bool {
+pub(super) fn split<'snap>(line: &'snap str, into: &mut Tokens<'snap>) -> bool {
     let bytes = line.as_bytes();
     let mut at = 0;
     while let Some(&byte) = bytes.get(at) {
@@ -23,17 +29,15 @@ pub(super) fn split<'snap>(line: &'snap str, into: &mut Vec<Token<'snap>>) -> bo
         } else if byte == b'"' {
             let mut end = at + 1;
             let mut closed = false;
-            while let Some(&byte) = bytes.get(end) {
-                match byte {
-                    b'\\' => end += 2,
-                    b'"' => {
-                        closed = true;
-                        break;
-                    }
-                    _ => end += 1,
+            while let Some(next) = bytes.get(end..).and_then(|rest| memchr2(b'"', b'\\', rest)) {
+                end += next;
+                closed = bytes.get(end) == Some(&b'"');
+                if closed {
+                    break;
                 }
+                end += 2;
             }
-            let end = end.min(bytes.len());
+            let end = if closed { end } else { bytes.len() };
             let text = line.get(at + 1..end).unwrap_or_default();
             into.push(Token { text, start: at, end: (end + 1).min(bytes.len()), quoted: true });
             if !closed {
@@ -61,7 +65,7 @@ mod tests {
 
     #[track_caller]
     fn case(line: &str, words: &[&str], closed: bool) {
-        let mut tokens = Vec::new();
+        let mut tokens = Tokens::new();
         assert_eq!(split(line, &mut tokens), closed, "{line}");
         assert_eq!(tokens.iter().map(|t| t.text).collect::<Vec<_>>(), words, "{line}");
     }

@@ -26,6 +26,8 @@ pub(crate) struct Routing<'snap> {
     pub(crate) addresses: Knows,
     /// Routes that were read and not understood.
     pub(crate) lost: usize,
+    /// Whether all routes are for whoever sends, and none is of a kind that is not modelled.
+    plain: bool,
     pub(crate) rules: Rules<'snap>,
     /// Whether the rules are those that a kernel starts with.
     pub(crate) as_the_kernel_starts: bool,
@@ -49,6 +51,7 @@ impl Default for Routing<'_> {
             routes: Knows::Nothing,
             addresses: Knows::Nothing,
             lost: 0,
+            plain: true,
             rules: Rules::NotRead,
             as_the_kernel_starts: false,
         }
@@ -60,6 +63,8 @@ impl<'snap> Routing<'snap> {
     pub(crate) fn set_routes(&mut self, routes: Vec<RouteEntry<'snap>>, lost: usize) {
         let mut by_table: FxHashMap<&'snap str, Vec<RouteEntry<'snap>>> = FxHashMap::default();
         by_table.entry("local").or_default();
+        let for_all = |route: &RouteEntry<'_>| route.from.is_none_or(|from| from.prefix_len() == 0);
+        self.plain = routes.iter().all(|route| for_all(route) && route.kind != RouteKind::Other);
         for route in routes {
             by_table.entry(route.table).or_default().push(route);
         }
@@ -284,6 +289,14 @@ impl<'snap> Links<'snap> {
                 Lookup::Unknown { reason: reason.clone(), possible: self.any_table(routing, key) }
             }
         }
+    }
+
+    /// Whether routing looks at nothing but the destination of a packet.
+    #[must_use]
+    pub fn routes_by_destination(&self, dst: IpAddr) -> bool {
+        let routing = self.family(Family::of(dst));
+        let by_rules = matches!(routing.rules, Rules::Unknown(_)) || !routing.as_the_kernel_starts;
+        routing.routes == Knows::Nothing || (routing.plain && !by_rules)
     }
 
     /// The route where none was read: local, or somewhere.
