@@ -2,9 +2,9 @@
 //! after PREROUTING. Sources: Linux `net/ipv4/route.c` ip_route_input_slow, `net/ipv4/fib_frontend.c`
 //! fib_validate_source, `net/ipv6/ip6_input.c` ip6_rcv_core, `net/ipv6/ip6_output.c` ip6_forward.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 
-use super::destination::{Kind, Question};
+use super::addresses::{Kind, Question};
 use super::packet::Reason;
 use super::state::{Iface, State};
 use crate::dataplane::links::{Ingress, Lookup, Route, RouteKey, RouteKind};
@@ -33,17 +33,23 @@ pub(super) fn admits<'snap>(plane: &Plane<'snap>, state: &State<'snap>) -> Admis
     if state.iif == Iface::Known("lo") {
         return Admission::Taken;
     }
-    match state.src {
-        IpAddr::V4(src) => match martian(plane, state, src) {
+    match state.family {
+        Family::V4 => match martian(plane, state) {
             Admission::Taken => way_back(plane, state),
             other @ (Admission::Martian(_) | Admission::Filtered(_) | Admission::Unknown(_)) => other,
         },
         // What PREROUTING did comes after this test.
-        IpAddr::V6(_) => {
-            let odd = [state.first_src, state.to.first().ip()].into_iter().find(IpAddr::is_loopback);
+        Family::V6 => {
+            let came = [state.from.first_unnoted(), state.to.first_unnoted().ip()];
+            let odd = came.into_iter().find(IpAddr::is_loopback);
+            state.to.note(|| Question::CameLoopback(odd.is_some()));
             match odd {
-                Some(ip) => Admission::Martian(Reason::Route(format!("{ip} is not taken from outside"))),
-                None if state.src.is_multicast() => no_source(state.src),
+                Some(_) => {
+                    let came = [state.from.first(), state.to.first().ip()].into_iter().find(IpAddr::is_loopback);
+                    let ip = came.unwrap_or_else(|| state.from.first());
+                    Admission::Martian(Reason::Route(format!("{ip} is not taken from outside")))
+                }
+                None if state.from.kind() == Kind::Multicast => no_source(state.from.ip()),
                 None => Admission::Taken,
             }
         }
@@ -52,23 +58,24 @@ pub(super) fn admits<'snap>(plane: &Plane<'snap>, state: &State<'snap>) -> Admis
 
 /// Whether a packet of this source is sent on at all.
 pub(super) fn forwards<'snap>(state: &State<'snap>) -> Option<Reason<'snap>> {
-    let link_local = matches!(state.src, IpAddr::V6(src) if src.is_unicast_link_local());
-    link_local.then(|| Reason::Route(format!("{} is good for its link only, and is not forwarded", state.src)))
+    let link_local = state.from.kind() == Kind::LinkLocal;
+    link_local.then(|| Reason::Route(format!("{} is good for its link only, and is not forwarded", state.from.ip())))
 }
 
 fn no_source<'snap>(ip: IpAddr) -> Admission<'snap> {
     Admission::Martian(Reason::Route(format!("{ip} is no address to send from")))
 }
 
-fn martian<'snap>(plane: &Plane<'snap>, state: &State<'snap>, src: Ipv4Addr) -> Admission<'snap> {
-    if src.is_multicast() || src.is_broadcast() || src.octets()[0] == 0 {
-        return no_source(state.src);
+fn martian<'snap>(plane: &Plane<'snap>, state: &State<'snap>) -> Admission<'snap> {
+    let from = state.from.kind();
+    if matches!(from, Kind::Multicast | Kind::Broadcast | Kind::Nowhere) {
+        return no_source(state.from.ip());
     }
     let kind = state.to.kind();
     if kind == Kind::Nowhere {
         return Admission::Martian(Reason::Route(format!("{} is no address to send to", state.to.ip())));
     }
-    if !src.is_loopback() && kind != Kind::Loopback {
+    if from != Kind::Loopback && kind != Kind::Loopback {
         return Admission::Taken;
     }
     match plane.sysctls.route_localnet(state.iif.name()) {
@@ -84,16 +91,16 @@ fn martian<'snap>(plane: &Plane<'snap>, state: &State<'snap>, src: Ipv4Addr) -> 
 /// by, with loose there must be one.
 fn way_back<'snap>(plane: &Plane<'snap>, state: &State<'snap>) -> Admission<'snap> {
     let dev = state.iif.name();
-    if plane.links.is_local(state.src).is_yes() && !state.src.is_loopback() {
+    if state.from.is_held(&plane.links).is_yes() && state.from.kind() != Kind::Loopback {
         return match plane.sysctls.accept_local(dev) {
             Some(true) => Admission::Taken,
             Some(false) => Admission::Martian(Reason::Sysctl(format!(
                 "net.ipv4.conf.all.accept_local = 0: {} is an address of this node and is not taken from outside",
-                state.src
+                state.from.ip()
             ))),
             None => Admission::Martian(Reason::Route(format!(
                 "{} is an address of this node: nothing from outside has it",
-                state.src
+                state.from.ip()
             ))),
         };
     }
@@ -112,7 +119,7 @@ fn way_back<'snap>(plane: &Plane<'snap>, state: &State<'snap>) -> Admission<'sna
     }
     let to = state.to.unnoted();
     let key = RouteKey {
-        dst: state.src,
+        dst: state.from.unnoted(),
         src: Some(to.ip()),
         ingress: Ingress::Here,
         mark,
@@ -127,6 +134,7 @@ fn way_back<'snap>(plane: &Plane<'snap>, state: &State<'snap>) -> Admission<'sna
         return unknown(filter, "the way back to its source cannot be told");
     };
     match first {
+        Back::Fits if state.from.is_replaced() => state.to.looked(),
         Back::Fits => state.to.note(|| Question::Admitted(Box::new(state.unwatched()))),
         Back::Open | Back::Not(_) => state.to.looked(),
     }
@@ -164,7 +172,7 @@ enum Back {
 }
 
 fn back_by(plane: &Plane<'_>, state: &State<'_>, route: &Route<'_>, filter: u64) -> Back {
-    let src = state.src;
+    let src = state.from.unnoted();
     if route.kind != RouteKind::Unicast {
         return Back::Not(format!("there is no way back to {src} (`{}`)", route.text()));
     }

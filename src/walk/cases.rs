@@ -114,6 +114,12 @@ fn ends_alike(plane: &Plane<'_>, from: &str, to: &str) {
     }
     packets.push(Packet { entry: Entry::Local, ..first.clone() });
     packets.push(Packet { entry: Entry::Arrives(Some("eth0".into())), ..first });
+    let others =
+        ["10.244.9.9", "10.0.0.2", "10.244.1.5", "127.0.0.1", "0.0.0.0", "224.0.0.1", NODE, "fd00::9", "fe80::1"];
+    let from = |packet: &Packet, ip: &str| Packet { from: ip.parse().unwrap(), ..packet.clone() };
+    let others = others.iter().flat_map(|ip| packets.iter().map(|packet| from(packet, ip)).collect::<Vec<_>>());
+    let alike = |packet: &Packet| packet.from.is_ipv4() == packet.to.is_ipv4();
+    let packets: Vec<Packet> = packets.iter().cloned().chain(others).filter(alike).collect();
     for packet in packets.iter().chain(packets.iter().rev()) {
         let mut bare = walk(plane, packet);
         bare.iter_mut().for_each(|outcome| outcome.hops.clear());

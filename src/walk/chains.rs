@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use smallvec::smallvec;
 
-use super::destination::Question;
+use super::addresses::Question;
 use super::ends::finish;
 use super::entered::Passage;
 use super::matches::{Fresh, Holds};

@@ -18,7 +18,7 @@ pub(super) fn finish<'snap>(
         disposition,
         reason,
         destination: state.to.unnoted(),
-        source: (state.src_told == Told::Yes).then_some(state.src),
+        source: (state.src_told == Told::Yes).then_some(state.from.unnoted()),
         masqueraded: state.masqueraded.is_some(),
         masqueraded_at: state.masqueraded,
         interface: state.route_oif.name(),

@@ -111,7 +111,7 @@ impl<'snap> State<'snap> {
     pub(super) fn recent_key(&self, recent: &Recent<'snap>) -> Option<String> {
         let address = match recent.side {
             Side::Src if self.src_told == Told::No => return None,
-            Side::Src => self.src,
+            Side::Src => self.from.ip(),
             Side::Dst => self.to.ip(),
         };
         Some(format!("{address}/{}", recent.mask))
@@ -123,7 +123,7 @@ impl<'snap> State<'snap> {
             return None;
         }
         let part = |side: &Side| match side {
-            Side::Src => (self.src, self.sport),
+            Side::Src => (self.from.ip(), self.sport),
             Side::Dst => (self.to.ip(), Some(self.to.port())),
         };
         let parts: Vec<(IpAddr, Option<u16>)> = sides.iter().map(part).collect();

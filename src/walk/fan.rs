@@ -65,7 +65,7 @@ impl Plain {
     fn holds(self, state: &State<'_>) -> bool {
         let to = state.to.unnoted();
         match self {
-            Self::From(net, wanted) => net.contains(state.src) == wanted,
+            Self::From(net, wanted) => net.contains(state.from.unnoted()) == wanted,
             Self::To(net, wanted) => net.contains(to.ip()) == wanted,
             Self::Port(ports, wanted) => ports.contains(to.port()) == wanted,
             Self::Protocol(number, wanted) => (number == 0 || number == state.protocol_number()) == wanted,

@@ -229,8 +229,8 @@ impl<'snap> Walker<'_, 'snap> {
 
     /// The server is elsewhere: the packet goes out as if it were made here, from the start of OUTPUT.
     fn goes_out(&self, mut state: Box<State<'snap>>, lookup: &Lookup<'snap>) -> Ways<'snap> {
-        if state.src_told == Told::Yes && state.src.is_loopback() {
-            let reason = Reason::Route(format!("IPVS sends nothing from {} to another host", state.src));
+        if state.src_told == Told::Yes && state.from.ip().is_loopback() {
+            let reason = Reason::Route(format!("IPVS sends nothing from {} to another host", state.from.ip()));
             return smallvec![Way::Ends(Box::new(finish(&state, Disposition::Dropped, Some(reason), Vec::new())))];
         }
         // The answers are forwarded to whoever is not this node.

@@ -4,12 +4,13 @@
 
 use std::hash::{Hash, Hasher};
 use std::net::{IpAddr, SocketAddr};
+use std::rc::Rc;
 
 use rustc_hash::FxHashMap;
 use smallvec::smallvec;
 
+use super::addresses::{Ahead, Kind, Question};
 use super::admission::{Admission, admits};
-use super::destination::{Ahead, Kind, Question};
 use super::fan::{Fans, Ray};
 use super::netfilter::{Walker, Way, Ways};
 use super::packet::{Outcome, Protocol};
@@ -46,17 +47,15 @@ struct Group<'snap> {
     in_vain: usize,
 }
 
-/// All that a packet carries when it is given a destination, but the destination.
+/// All that a packet carries when it is given a destination, but its addresses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Like<'snap> {
     family: Family,
     protocol: Protocol,
-    src: IpAddr,
     src_told: Told,
     sport: Option<u16>,
     client_ports: Ports,
     is_new: bool,
-    first_src: IpAddr,
     mark: Bits,
     ctmark: Bits,
     iif: Iface<'snap>,
@@ -93,14 +92,14 @@ impl Own {
 impl Hash for Like<'_> {
     // What differs most is enough.
     fn hash<H: Hasher>(&self, hasher: &mut H) {
-        (self.src, self.mark.value, self.hook).hash(hasher);
+        (self.mark.value, self.hook, self.connection.dnat).hash(hasher);
     }
 }
 
 /// One end.
 #[derive(Debug)]
 struct End<'snap> {
-    /// What was asked of the destination on the way.
+    /// What was asked of the packet's addresses on the way.
     asked: Vec<Question<'snap>>,
     outcome: Outcome<'snap>,
     steps: usize,
@@ -122,12 +121,10 @@ impl<'snap> Like<'snap> {
         Self {
             family: state.family,
             protocol: state.protocol,
-            src: state.src,
             src_told: state.src_told,
             sport: state.sport,
             client_ports: state.client_ports,
             is_new: state.to.is_new(),
-            first_src: state.first_src,
             mark: state.mark,
             ctmark: state.ctmark,
             iif: state.iif,
@@ -153,16 +150,15 @@ impl<'snap> Walker<'_, 'snap> {
             return self.leave_table_routed(state);
         }
         let like = Like::of(&state, self.nested);
-        let to = state.to.unnoted();
-        if let Some(end) = self.end_like(&like, to) {
-            let when = state.when.as_deref().map(Into::into);
-            let outcome = Outcome { share: state.share, when, destination: to, ..end };
-            return smallvec![Way::Ends(Box::new(outcome))];
+        if let Some(end) = self.end_like(&like, &state) {
+            return smallvec![Way::Ends(Box::new(Outcome { share: state.share, ..end }))];
         }
         if self.kept.as_deref_mut().is_none_or(|kept| kept.group(like).in_vain > MOST) {
             return self.leave_table_routed(state);
         }
-        let asked = state.to.watch();
+        let asked = Rc::default();
+        state.from.watch(&asked);
+        state.to.watch(&asked);
         let (share, when, before) = (state.share, state.when.clone(), self.steps);
         let ways = self.leave_table_routed(state);
         let outcomes = self.run(ways);
@@ -184,13 +180,14 @@ impl<'snap> Walker<'_, 'snap> {
         outcomes.into_iter().map(|outcome| Way::Ends(Box::new(outcome))).collect()
     }
 
-    /// The end of a packet that was like this one, and is told apart from one to `to` by nothing.
-    fn end_like(&mut self, like: &Like<'snap>, to: SocketAddr) -> Option<Outcome<'snap>> {
+    /// The end of a packet that was like this one, and that nothing told apart from it.
+    fn end_like(&mut self, like: &Like<'snap>, state: &State<'snap>) -> Option<Outcome<'snap>> {
         let Kept { groups, ahead, .. } = self.kept.as_deref_mut()?;
         let mut asking = Asking { plane: self.plane, rules: self.rules, ahead };
-        let end = groups.get_mut(like)?.find(to, &mut asking)?;
+        let sent = Sent::of(state, state.to.unnoted());
+        let end = groups.get_mut(like)?.find(&sent, &mut asking)?;
         self.steps = self.steps.saturating_add(end.steps);
-        Some(end.outcome.clone())
+        Some(end.outcome(state, &sent))
     }
 
     /// Ends of packets that a fan sends on, up to the first of which none is kept; how many there were.
@@ -203,12 +200,42 @@ impl<'snap> Walker<'_, 'snap> {
             if last.as_ref().is_none_or(|(other, _)| *other != own) {
                 last = groups.get_mut(&Like::sent(state, self.nested, own)).map(|group| (own, group));
             }
-            let Some(end) = last.as_mut().and_then(|(_, group)| group.find(ray.to, &mut asking)) else { return at };
+            let sent = Sent::of(state, ray.to);
+            let Some(end) = last.as_mut().and_then(|(_, group)| group.find(&sent, &mut asking)) else { return at };
             self.steps = self.steps.saturating_add(end.steps);
-            let when = state.when.as_deref().map(Into::into);
-            into.push(Outcome { share: ray.share, when, destination: ray.to, ..end.outcome.clone() });
+            into.push(Outcome { share: ray.share, ..end.outcome(state, &sent) });
         }
         rays.len()
+    }
+}
+
+/// The addresses of a packet.
+struct Sent {
+    from: IpAddr,
+    to: SocketAddr,
+    /// As it came.
+    first_from: IpAddr,
+    first_to: SocketAddr,
+}
+
+impl Sent {
+    fn of(state: &State<'_>, to: SocketAddr) -> Self {
+        let (from, first_from) = (state.from.unnoted(), state.from.first_unnoted());
+        Self { from, to, first_from, first_to: state.to.first_unnoted() }
+    }
+}
+
+impl<'snap> End<'snap> {
+    /// As the end of another packet.
+    fn outcome(&self, state: &State<'snap>, sent: &Sent) -> Outcome<'snap> {
+        let outcome = self.outcome.clone();
+        let own = outcome.source.is_some() && !outcome.masqueraded;
+        Outcome {
+            when: state.when.as_deref().map(Into::into),
+            source: if own { Some(sent.from) } else { outcome.source },
+            destination: sent.to,
+            ..outcome
+        }
     }
 }
 
@@ -222,7 +249,6 @@ impl State<'_> {
 impl<'snap> Kept<'snap> {
     /// The group that a packet is of.
     fn group(&mut self, like: Like<'snap>) -> &mut Group<'snap> {
-        // An endpoint that calls itself is alike to nobody.
         if self.groups.len() >= GROUPS && !self.groups.contains_key(&like) {
             self.groups.clear();
         }
@@ -232,9 +258,9 @@ impl<'snap> Kept<'snap> {
 
 impl<'snap> Group<'snap> {
     /// An end on whose way nothing was asked that this packet answers otherwise.
-    fn find(&mut self, to: SocketAddr, asking: &mut Asking<'_, 'snap>) -> Option<&End<'snap>> {
+    fn find(&mut self, sent: &Sent, asking: &mut Asking<'_, 'snap>) -> Option<&End<'snap>> {
         let same = |end: &End<'snap>, asking: &mut Asking<'_, 'snap>| {
-            end.asked.iter().all(|question| asking.same_answer(question, to))
+            end.asked.iter().all(|question| asking.same_answer(question, sent))
         };
         let at = self.ends.iter().position(|end| same(end, asking))?;
         self.ends.swap(0, at);
@@ -285,12 +311,19 @@ impl<'snap> Routed<'snap> {
 }
 
 impl<'snap> Asking<'_, 'snap> {
-    /// Whether a question has the same answer for a packet to `to`.
-    fn same_answer(&mut self, question: &Question<'snap>, to: SocketAddr) -> bool {
+    /// Whether a question has the same answer for a packet.
+    fn same_answer(&mut self, question: &Question<'snap>, sent: &Sent) -> bool {
+        let to = sent.to;
         match question {
-            Question::In(net, answer) => net.contains(to.ip()) == *answer,
+            Question::From(net, answer) => net.contains(sent.from) == *answer,
+            Question::To(net, answer) => net.contains(to.ip()) == *answer,
             Question::Port(ports, answer) => ports.contains(to.port()) == *answer,
-            Question::Kind(answer) => Kind::of(to.ip()) == *answer,
+            Question::FromKind(answer) => Kind::of(sent.from) == *answer,
+            Question::ToKind(answer) => Kind::of(to.ip()) == *answer,
+            Question::FromHeld(answer) => self.plane.links.is_local(sent.from) == *answer,
+            Question::CameLoopback(answer) => {
+                (sent.first_from.is_loopback() || sent.first_to.ip().is_loopback()) == *answer
+            }
             Question::Next { ruleset, table, chain, from, next } => {
                 let loaded = self.rules.rulesets.get(*ruleset);
                 let chain = loaded.and_then(|loaded| loaded.ruleset.tables.get(*table)?.chains.get(*chain));
@@ -299,11 +332,13 @@ impl<'snap> Asking<'_, 'snap> {
                 })
             }
             Question::Route(key, answer) => {
-                let key = RouteKey { dst: to.ip(), to_port: Some(to.port()), ..*key };
-                self.ahead.ahead(self.plane, key) == *answer
+                let src = key.src.map(|_| sent.from);
+                let key = RouteKey { dst: to.ip(), to_port: Some(to.port()), src, ..*key };
+                src.is_none_or(|src| !src.is_unspecified()) && self.ahead.ahead(self.plane, key) == *answer
             }
             Question::Admitted(before) => {
                 let mut state = before.as_ref().clone();
+                state.from = state.from.of(sent.from, sent.first_from);
                 state.to.set(to.ip(), to.port());
                 admits(self.plane, &state) == Admission::Taken
             }

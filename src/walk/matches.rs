@@ -130,7 +130,7 @@ impl<'snap> State<'snap> {
         match &test.test {
             Test::Always => true.into(),
             Test::Address(Side::Dst, net) => self.to.is_in(*net).into(),
-            Test::Address(Side::Src, net) => self.told(net.contains(self.src)),
+            Test::Address(Side::Src, net) => self.told(self.from.is_in(*net)),
             Test::InInterface(name) => interface(self.iif, name),
             Test::OutInterface(name) => interface(self.oif, name),
             Test::Protocol(number) => (*number == 0 || *number == self.protocol_number()).into(),
@@ -161,10 +161,10 @@ impl<'snap> State<'snap> {
                 self.answer(&inner, plane)
             }
             Test::OfConnection(_) => (test.not == Not::Plain).into(),
-            Test::CtOriginal(Side::Src, net) => self.tracked(|| net.contains(self.first_src).into()),
+            Test::CtOriginal(Side::Src, net) => self.tracked(|| net.contains(self.from.first()).into()),
             Test::CtOriginal(Side::Dst, net) => self.tracked(|| net.contains(self.to.first().ip()).into()),
             Test::CtReply(Side::Src, net) => self.tracked(|| self.to.is_in(*net).into()),
-            Test::CtReply(Side::Dst, net) => self.tracked(|| self.told(net.contains(self.src))),
+            Test::CtReply(Side::Dst, net) => self.tracked(|| self.told(self.from.is_in(*net))),
             Test::CtOriginalPort(Side::Src, ports) => self.tracked(|| self.source_port(*ports)),
             Test::CtOriginalPort(Side::Dst, ports) => self.tracked(|| ports.contains(self.to.first().port()).into()),
             Test::CtProtocol(number) => self.tracked(|| (*number == self.protocol_number()).into()),
@@ -189,7 +189,7 @@ impl<'snap> State<'snap> {
             Test::Random(probability) => Answer::Chance(*probability),
             Test::Nth(every, _) => Answer::Chance(1.0 / f64::from(*every)),
             Test::Physdev(physdev) => self.physdev(physdev, plane),
-            Test::Range(Side::Src, range) => self.told(range.contains(self.src)),
+            Test::Range(Side::Src, range) => self.told(range.contains(self.from.ip())),
             Test::Range(Side::Dst, range) => range.contains(self.to.ip()).into(),
             Test::Rate(rate) => Answer::State { fresh: true, otherwise: format!("the rate of {rate} is used up") },
             Test::Above(rate) => Answer::State { fresh: false, otherwise: format!("there are more than {rate}") },
@@ -294,7 +294,7 @@ impl<'snap> State<'snap> {
             Side::Src if self.src_told == Told::No => {
                 return Answer::Unknown("the masqueraded source address is not known".into());
             }
-            Side::Src => self.src,
+            Side::Src => self.from.ip(),
         };
         let iface = match limit {
             Limit::None => Iface::None,
@@ -316,7 +316,7 @@ impl<'snap> State<'snap> {
             return Answer::Unknown("the masqueraded source address is not known".into());
         }
         let fields = crate::dataplane::ipset::Fields {
-            src: self.src,
+            src: self.from.ip(),
             dst: self.to.ip(),
             sport: self.sport,
             dport: Some(self.to.port()),
@@ -371,9 +371,9 @@ impl<'snap> State<'snap> {
             Iface::Unknown => return Answer::Unknown("the interface that it came in by is not known".into()),
             Iface::Known(name) => name,
         };
-        let local = plane.links.is_local(self.src);
+        let local = plane.links.is_local(self.from.ip());
         let key = RouteKey {
-            dst: self.src,
+            dst: self.from.ip(),
             src: (!filter.loose.holds()).then_some(self.to.ip()),
             ingress: Ingress::Here,
             mark: filter.validmark.holds().then_some(self.mark.value).or(Some(0)),
@@ -395,7 +395,7 @@ impl<'snap> State<'snap> {
         let passes = (!local).and(back);
         let passes = if filter.accept_local.holds() { passes.or(local) } else { passes };
         let holds = if filter.invert.holds() { !passes } else { passes };
-        tri(holds, || format!("the way back to {} is not known", self.src))
+        tri(holds, || format!("the way back to {} is not known", self.from.ip()))
     }
 }
 

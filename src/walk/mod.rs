@@ -1,11 +1,12 @@
 //! One packet, every way it can go, over the node's own rules. Knows only `dataplane`.
 
+mod addresses;
 mod admission;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::format_push_string, reason = "tests")]
 mod cases;
 mod chains;
-mod destination;
+
 mod ends;
 mod entered;
 mod fan;

@@ -5,8 +5,8 @@ use std::net::{IpAddr, SocketAddr};
 
 use smallvec::{SmallVec, smallvec};
 
+use super::addresses::Question;
 use super::chains::{Place, ends};
-use super::destination::Question;
 use super::netfilter::{Walker, Ways};
 use super::packet::{Action, Dependency, Disposition, Reason};
 use super::state::{Bound, Iface, State, Told};
@@ -121,7 +121,7 @@ impl<'snap> Walker<'_, 'snap> {
             state.hop_with(place.base.table, place.chain, Action::Dnat(to), Some(rule.at), chance);
             return self.rewrite_destination(state, to);
         }
-        let to = mapped(net, state.src);
+        let to = mapped(net, state.from.ip());
         state.hop_with(place.base.table, place.chain, Action::Snat(to), Some(rule.at), chance);
         state.rewrite_source(Some(to), rule.at);
         smallvec![state.way()]
@@ -157,7 +157,10 @@ impl<'snap> Walker<'_, 'snap> {
 impl<'snap> State<'snap> {
     pub(super) fn rewrite_source(&mut self, to: Option<IpAddr>, at: Loc<'snap>) {
         match to {
-            Some(ip) => (self.src, self.src_told) = (ip, Told::Yes),
+            Some(ip) => {
+                self.from.set(ip);
+                self.src_told = Told::Yes;
+            }
             None => self.src_told = Told::No,
         }
         self.sport = None;
@@ -178,7 +181,7 @@ pub(super) fn snat<'snap>(
     chance: Option<f64>,
 ) -> Ways<'snap> {
     let ip = match range.addresses {
-        None => Some(state.src),
+        None => Some(state.from.ip()),
         Some((first, last)) if first == last => Some(first),
         Some(_) => None,
     };

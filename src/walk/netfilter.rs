@@ -4,7 +4,7 @@
 //! Where a rule may or may not match and it cannot be told, both ways are followed to their ends; if the ends are
 //! the same the rule does not matter, else the outcome is indeterminate and names the rule.
 
-use super::destination::Destination;
+use super::addresses::{Destination, Source};
 use super::ends::{doubted, either_first, finish, same};
 use super::kept::Kept;
 use super::packet::{Action, Dependency, Disposition, Entry, Outcome, Packet};
@@ -220,12 +220,11 @@ impl<'snap> Walker<'_, 'snap> {
         let mut state = Box::new(State {
             family: Family::of(to),
             protocol: packet.protocol,
-            src: packet.from,
+            from: Source::new(packet.from),
             src_told: Told::Yes,
             to: Destination::new(packet.to),
             sport: packet.from_port,
             client_ports: super::matches::EPHEMERAL,
-            first_src: packet.from,
             mark: Bits::ZERO,
             ctmark: Bits::ZERO,
             iif: Iface::None,

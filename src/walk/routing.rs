@@ -2,8 +2,8 @@
 //! Sources: Linux `net/ipv4/route.c` (ip_route_input_slow, ip_route_output_key), `net/ipv4/fib_frontend.c`
 //! (fib_validate_source), `net/ipv4/ip_forward.c`, `net/ipv4/netfilter.c` (ip_route_me_harder).
 
+use super::addresses::{Ahead, Kind, Question};
 use super::admission::{self, Admission};
-use super::destination::{Ahead, Question};
 use super::ends::finish;
 use smallvec::smallvec;
 
@@ -59,7 +59,8 @@ impl<'snap> Walker<'_, 'snap> {
         let to = state.to.unnoted();
         let key = RouteKey {
             dst: to.ip(),
-            src: (state.src_told == Told::Yes && !state.src.is_unspecified()).then_some(state.src),
+            src: (state.src_told == Told::Yes && !state.from.unnoted().is_unspecified())
+                .then_some(state.from.unnoted()),
             ingress,
             mark: (state.mark.known == u32::MAX).then_some(state.mark.value),
             protocol: Some(state.protocol),
@@ -67,6 +68,11 @@ impl<'snap> Walker<'_, 'snap> {
             to_port: Some(to.port()),
         };
         let lookup = self.plane.links.route(&key);
+        // Without one, which the kernel has still to choose, the key has none.
+        let _ = state.from.kind();
+        if state.from.is_replaced() {
+            state.to.looked();
+        }
         state.to.note(|| Question::Route(key, Ahead::of(&lookup)));
         lookup
     }
@@ -123,17 +129,16 @@ impl<'snap> Walker<'_, 'snap> {
     /// A process of this node sends: routed before OUTPUT sees it.
     pub(super) fn send(&self, mut state: Box<State<'snap>>) -> Ways<'snap> {
         let lookup = self.look_up(&state, Ingress::Here);
-        if state.src.is_unspecified() {
+        if state.from.ip().is_unspecified() {
             let source = match &lookup {
                 Lookup::Found(route) => self.plane.links.source_by(route, state.to.ip()),
                 Lookup::Unknown { .. } => self.plane.links.source_for(state.to.ip()),
             };
             match source {
-                Source::Address(ip) => state.src = ip,
+                Source::Address(ip) => state.from.chosen(ip),
                 Source::None | Source::Unknown(_) => state.src_told = Told::No,
             }
         }
-        state.first_src = state.src;
         if let Some(ended) = Self::leave(&mut state, &lookup) {
             return ended;
         }
@@ -154,8 +159,8 @@ impl<'snap> Walker<'_, 'snap> {
         state.routed();
         // A loopback source may leave by another interface only with route_localnet (__mkroute_output).
         if state.src_told == Told::Yes
-            && state.src.is_loopback()
-            && state.src.is_ipv4()
+            && state.family == Family::V4
+            && state.from.kind() == Kind::Loopback
             && state.route_oif != Iface::Known("lo")
         {
             match self.plane.sysctls.route_localnet(state.route_oif.name()) {

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use smallvec::SmallVec;
 
-use super::destination::Destination;
+use super::addresses::{Destination, Source};
 use super::packet::{Action, Hop, Protocol};
 use crate::dataplane::Loc;
 use crate::dataplane::hooks::Hook;
@@ -18,7 +18,7 @@ use crate::dataplane::plane::Family;
 pub(super) struct State<'snap> {
     pub(super) family: Family,
     pub(super) protocol: Protocol,
-    pub(super) src: IpAddr,
+    pub(super) from: Source<'snap>,
     /// The source is replaced by an address that cannot be told.
     pub(super) src_told: Told,
     /// `None` is an ephemeral port.
@@ -26,8 +26,6 @@ pub(super) struct State<'snap> {
     /// What an ephemeral port lies between.
     pub(super) client_ports: Ports,
     pub(super) to: Destination<'snap>,
-    /// As it came.
-    pub(super) first_src: IpAddr,
     pub(super) mark: Bits,
     pub(super) ctmark: Bits,
     pub(super) iif: Iface<'snap>,
@@ -305,7 +303,7 @@ impl<'snap> State<'snap> {
 
     /// The same packet, of which no question is noted.
     pub(super) fn unwatched(&self) -> Self {
-        Self { to: self.to.sent(self.to.unnoted()), ..self.clone() }
+        Self { from: self.from.alone(), to: self.to.sent(self.to.unnoted()), ..self.clone() }
     }
 
     /// It is routed as it is now.

@@ -198,7 +198,7 @@ impl<'snap> State<'snap> {
             Side::Src if self.src_told == Told::No => {
                 Value::One(Known::Unknown("the masqueraded source address is not known".into()))
             }
-            Side::Src => Value::One(Known::address(self.src)),
+            Side::Src => Value::One(Known::address(self.from.ip())),
         }
     }
 
@@ -265,7 +265,7 @@ impl<'snap> State<'snap> {
             }
             Ct::Mark => Value::One(mark(self.ctmark)),
             Ct::Direction | Ct::Zero => Value::One(Known::number(0)),
-            Ct::Address(Tuple::Original, Side::Src) => Value::One(Known::address(self.first_src)),
+            Ct::Address(Tuple::Original, Side::Src) => Value::One(Known::address(self.from.first())),
             Ct::Address(Tuple::Original, Side::Dst) => Value::One(Known::address(self.to.first().ip())),
             Ct::Address(Tuple::Reply, Side::Src) => Value::One(Known::address(self.to.ip())),
             Ct::Address(Tuple::Reply, Side::Dst) => self.address(Side::Src),
@@ -283,7 +283,7 @@ impl<'snap> State<'snap> {
             Side::Src if self.src_told == Told::No => {
                 return Value::One(Known::Unknown("the masqueraded source address is not known".into()));
             }
-            Side::Src => self.src,
+            Side::Src => self.from.ip(),
         };
         let iface = match fib.limit {
             FibLimit::None => Iface::None,

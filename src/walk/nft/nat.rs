@@ -116,7 +116,7 @@ impl<'snap> Walker<'_, 'snap> {
         if nat.family.is_some_and(|family| family != state.family) {
             return Err(state);
         }
-        let kept = state.src;
+        let kept = state.from.ip();
         // whichever port it gets, nobody asks for it
         let targets = match state.targets(nat, place, kept, Port::Kept) {
             Ok(targets) => targets,

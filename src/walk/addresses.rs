@@ -1,6 +1,6 @@
-//! Where a packet is for, and what was asked of that. Ends are kept for packets of which no later step asks anything
-//! that tells them apart (`kept.rs`): so every question is noted, and who looks at the bare address or port makes what
-//! follows the packet's own.
+//! Where a packet is from and for, and what was asked of that. Ends are kept for packets of which no later step asks
+//! anything that tells them apart (`kept.rs`): so every question is noted, and who looks at a bare address or port makes
+//! what follows the packet's own.
 
 use std::cell::{Cell, RefCell};
 use std::net::{IpAddr, SocketAddr};
@@ -8,8 +8,19 @@ use std::rc::Rc;
 
 use super::state::State;
 use crate::dataplane::iptables::net::{Net, Ports};
-use crate::dataplane::links::{Lookup, RouteKey};
+use crate::dataplane::links::{Links, Lookup, RouteKey};
 use crate::dataplane::tri::Tri;
+
+/// The source of a packet on its way.
+#[derive(Debug, Clone)]
+pub(super) struct Source<'snap> {
+    now: IpAddr,
+    /// As it came.
+    first: IpAddr,
+    /// It was replaced on the way: what is asked of it tells no packets apart.
+    replaced: bool,
+    asked: Option<Rc<Asked<'snap>>>,
+}
 
 /// The destination of a packet on its way.
 #[derive(Debug, Clone)]
@@ -22,7 +33,7 @@ pub(super) struct Destination<'snap> {
     asked: Option<Rc<Asked<'snap>>>,
 }
 
-/// What was asked of a destination since it was set.
+/// What was asked of a packet's addresses.
 #[derive(Debug, Default)]
 pub(super) struct Asked<'snap> {
     questions: RefCell<Vec<Question<'snap>>>,
@@ -33,15 +44,23 @@ pub(super) struct Asked<'snap> {
 /// A question, and its answer.
 #[derive(Debug)]
 pub(super) enum Question<'snap> {
-    /// Whether the address is in a network.
-    In(Net, bool),
-    /// Whether the port is one of these.
+    /// Whether the source is in a network.
+    From(Net, bool),
+    /// Whether the destination is.
+    To(Net, bool),
+    /// Whether the destination's port is one of these.
     Port(Ports, bool),
-    /// What kind of IPv4 address it is.
-    Kind(Kind),
+    /// What kind of address the source is.
+    FromKind(Kind),
+    /// What kind of address the destination is.
+    ToKind(Kind),
+    /// Whether the node holds the source.
+    FromHeld(Tri),
+    /// Whether it came from a loopback address, or for one.
+    CameLoopback(bool),
     /// The next rule of an indexed chain that could match.
     Next { ruleset: usize, table: usize, chain: usize, from: usize, next: Option<usize> },
-    /// Where a packet with this key goes; destination and destination port are the packet's.
+    /// Where a packet with this key goes; addresses and destination port are the packet's.
     Route(RouteKey<'snap>, Ahead<'snap>),
     /// Whether a packet that arrives so is taken: it is.
     Admitted(Box<State<'snap>>),
@@ -49,14 +68,20 @@ pub(super) enum Question<'snap> {
     Masquerade(&'snap str, Option<IpAddr>, Option<IpAddr>),
 }
 
-/// Kinds of IPv4 addresses that are never sent to from outside.
+/// Kinds of addresses that nodes treat apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// 0.0.0.0/8
+    /// 0.0.0.0/8, ::
     Nowhere,
-    /// 127.0.0.0/8
+    /// 127.0.0.0/8, ::1
     Loopback,
-    /// Any other, and IPv6.
+    /// To many hosts.
+    Multicast,
+    /// 255.255.255.255
+    Broadcast,
+    /// Good for its link only; IPv6.
+    LinkLocal,
+    /// Any other.
     Ordinary,
 }
 
@@ -64,7 +89,11 @@ impl Kind {
     pub(super) fn of(ip: IpAddr) -> Self {
         match ip {
             IpAddr::V4(ip) if ip.octets()[0] == 0 => Self::Nowhere,
-            IpAddr::V4(ip) if ip.is_loopback() => Self::Loopback,
+            IpAddr::V6(ip) if ip.is_unspecified() => Self::Nowhere,
+            IpAddr::V4(ip) if ip.is_broadcast() => Self::Broadcast,
+            IpAddr::V6(ip) if ip.is_unicast_link_local() => Self::LinkLocal,
+            ip if ip.is_loopback() => Self::Loopback,
+            ip if ip.is_multicast() => Self::Multicast,
             IpAddr::V4(_) | IpAddr::V6(_) => Self::Ordinary,
         }
     }
@@ -97,6 +126,99 @@ impl<'snap> Ahead<'snap> {
     }
 }
 
+impl<'snap> Source<'snap> {
+    pub(super) const fn new(ip: IpAddr) -> Self {
+        Self { now: ip, first: ip, replaced: false, asked: None }
+    }
+
+    /// The bare address.
+    pub(super) fn ip(&self) -> IpAddr {
+        if !self.replaced {
+            self.looked();
+        }
+        self.now
+    }
+
+    /// The bare address that it came from.
+    pub(super) fn first(&self) -> IpAddr {
+        self.looked();
+        self.first
+    }
+
+    /// The address, for who notes what he asked of it.
+    pub(super) const fn unnoted(&self) -> IpAddr {
+        self.now
+    }
+
+    /// The address that it came from, for who notes what he asked of it.
+    pub(super) const fn first_unnoted(&self) -> IpAddr {
+        self.first
+    }
+
+    /// Replaces it.
+    pub(super) fn set(&mut self, ip: IpAddr) {
+        self.now = ip;
+        self.replaced = true;
+    }
+
+    pub(super) const fn is_replaced(&self) -> bool {
+        self.replaced
+    }
+
+    /// It comes from there.
+    pub(super) fn chosen(&mut self, ip: IpAddr) {
+        self.looked();
+        *self = Self { asked: self.asked.take(), ..Self::new(ip) };
+    }
+
+    pub(super) fn is_in(&self, net: Net) -> bool {
+        let answer = net.contains(self.now);
+        self.note(|| Question::From(net, answer));
+        answer
+    }
+
+    pub(super) fn kind(&self) -> Kind {
+        let answer = Kind::of(self.now);
+        self.note(|| Question::FromKind(answer));
+        answer
+    }
+
+    /// Whether the node holds it.
+    pub(super) fn is_held(&self, links: &Links<'_>) -> Tri {
+        let answer = links.is_local(self.now);
+        self.note(|| Question::FromHeld(answer));
+        answer
+    }
+
+    fn note(&self, question: impl FnOnce() -> Question<'snap>) {
+        if let Some(asked) = self.asked.as_ref().filter(|_| !self.replaced) {
+            asked.questions.borrow_mut().push(question());
+        }
+    }
+
+    /// From here on questions are noted.
+    pub(super) fn watch(&mut self, asked: &Rc<Asked<'snap>>) {
+        self.asked = Some(Rc::clone(asked));
+    }
+
+    /// Another one; nothing is noted of it.
+    pub(super) const fn of(&self, now: IpAddr, first: IpAddr) -> Self {
+        Self { now, first, replaced: self.replaced, asked: None }
+    }
+
+    /// The same; nothing is noted of it.
+    pub(super) const fn alone(&self) -> Self {
+        Self { now: self.now, first: self.first, replaced: self.replaced, asked: None }
+    }
+
+    /// What follows is of this source alone.
+    pub(super) fn looked(&self) {
+        if let Some(asked) = &self.asked {
+            asked.bare.set(true);
+        }
+    }
+}
+
 impl<'snap> Destination<'snap> {
     pub(super) const fn new(to: SocketAddr) -> Self {
         Self { now: to, first: to, routed: to.ip(), asked: None }
@@ -118,6 +240,11 @@ impl<'snap> Destination<'snap> {
     pub(super) fn socket(&self) -> SocketAddr {
         self.looked();
         self.now
+    }
+
+    /// Both as it came, for who notes what he asked of it.
+    pub(super) const fn first_unnoted(&self) -> SocketAddr {
+        self.first
     }
 
     /// Both, as it came.
@@ -159,7 +286,7 @@ impl<'snap> Destination<'snap> {
 
     pub(super) fn is_in(&self, net: Net) -> bool {
         let answer = net.contains(self.now.ip());
-        self.note(|| Question::In(net, answer));
+        self.note(|| Question::To(net, answer));
         answer
     }
 
@@ -171,7 +298,7 @@ impl<'snap> Destination<'snap> {
 
     pub(super) fn kind(&self) -> Kind {
         let answer = Kind::of(self.now.ip());
-        self.note(|| Question::Kind(answer));
+        self.note(|| Question::ToKind(answer));
         answer
     }
 
@@ -183,8 +310,8 @@ impl<'snap> Destination<'snap> {
     }
 
     /// From here on questions are noted.
-    pub(super) fn watch(&mut self) -> Rc<Asked<'snap>> {
-        Rc::clone(self.asked.insert(Rc::default()))
+    pub(super) fn watch(&mut self, asked: &Rc<Asked<'snap>>) {
+        self.asked = Some(Rc::clone(asked));
     }
 
     pub(super) const fn is_watched(&self) -> bool {
