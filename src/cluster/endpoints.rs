@@ -6,6 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 use k8s_openapi::api::core::v1::{Endpoints, Pod};
 use k8s_openapi::api::discovery::v1::{Endpoint as SliceEndpoint, EndpointSlice};
 use rustc_hash::{FxHashMap, FxHashSet};
+use smallvec::SmallVec;
 
 use crate::collect::snapshot::Objects;
 use crate::walk::packet::Protocol;
@@ -201,7 +202,7 @@ impl<'snap> ServiceEndpoints<'snap> {
             self.read_legacy(legacy, port, family, node, &mut found);
         }
         let Gathered { mut all, mut left_out, at: _ } = found;
-        all.sort_by_cached_key(|endpoint| endpoint.address.to_string());
+        all.sort_by_cached_key(|endpoint| text(endpoint.address));
         // Slices may share the ports of a Service among them: what one lacks, another serves.
         if !left_out.is_empty() {
             let served: FxHashSet<String> = all.iter().map(|e| e.address.ip().to_string()).collect();
@@ -271,6 +272,9 @@ impl<'snap> ServiceEndpoints<'snap> {
             }
             return;
         }
+        let (more, _) = entries.size_hint();
+        into.all.reserve(more);
+        into.at.reserve(more);
         for entry in entries {
             for number in &numbers {
                 entry.take(from, *number, family, node, into);
@@ -392,6 +396,25 @@ impl<'snap> Entry<'snap> {
     }
 }
 
+/// As it is printed. Checks sort the endpoints of all Services by it: written without the formatter's detours.
+fn text(address: SocketAddr) -> SmallVec<[u8; 24]> {
+    let SocketAddr::V4(v4) = address else { return address.to_string().into_bytes().into() };
+    let mut text = SmallVec::new();
+    let mut write = |number: u16, end: &[u8]| {
+        let digits = [number / 10_000, number / 1000 % 10, number / 100 % 10, number / 10 % 10, number % 10];
+        let first = digits.iter().position(|digit| *digit > 0).unwrap_or(digits.len() - 1);
+        text.extend(digits.iter().skip(first).filter_map(|digit| u8::try_from(*digit).ok()).map(|digit| b'0' + digit));
+        text.extend_from_slice(end);
+    };
+    let [a, b, c, d] = v4.ip().octets();
+    write(a.into(), b".");
+    write(b.into(), b".");
+    write(c.into(), b".");
+    write(d.into(), b":");
+    write(v4.port(), b"");
+    text
+}
+
 /// The Service that a slice says it belongs to.
 #[must_use]
 pub fn slice_service(slice: &EndpointSlice) -> Option<&str> {
@@ -412,4 +435,17 @@ pub fn port_words(port: &k8s_openapi::api::discovery::v1::EndpointPort) -> Strin
 
 fn with_port(address: &str, port: u16) -> String {
     address.parse::<IpAddr>().map_or_else(|_| format!("{address}:{port}"), |ip| SocketAddr::new(ip, port).to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_as_it_is_printed() {
+        for address in ["0.0.0.0:0", "10.244.1.5:8080", "255.255.255.255:65535", "192.168.50.11:443", "[fd00::5]:80"] {
+            let parsed = address.parse::<SocketAddr>().ok();
+            assert_eq!(parsed.map(|parsed| text(parsed).to_vec()), Some(address.as_bytes().to_vec()));
+        }
+    }
 }

@@ -3,7 +3,7 @@
 use rustc_hash::FxHashMap;
 
 use crate::dataplane::Loc;
-use crate::dataplane::iptables::Body;
+use crate::dataplane::iptables::{Body, Chain};
 use crate::dataplane::plane::Family;
 use crate::report::{Code, Finding};
 
@@ -15,13 +15,13 @@ const OFTEN: usize = 4;
 
 /// Doubled rules of builtin chains and of chains that all Services share.
 #[must_use]
-pub(super) fn duplicated_rules(node: &NodeResult<'_>) -> Vec<Finding> {
+pub(super) fn duplicated_rules<'snap>(node: &NodeResult<'snap>) -> Vec<Finding> {
     let mut findings = Vec::new();
     for family in [Family::V4, Family::V6] {
         for loaded in &node.plane.rules(family).rulesets {
             for table in &loaded.ruleset.tables {
-                for chain in table.chains.iter().filter(|chain| is_shared(table.name, chain.name, chain.policy(table)))
-                {
+                let is_builtin = |chain: &Chain<'snap>| chain.policy(table).is_some();
+                for chain in table.chains.iter().filter(|one| is_shared(table.name, one.name, || is_builtin(one))) {
                     let body = loaded.body_of(table.name, chain.name);
                     let mut seen: FxHashMap<&str, (Loc<'_>, usize)> = FxHashMap::default();
                     for at in body.into_iter().flat_map(Body::lines) {
@@ -55,9 +55,9 @@ pub(super) fn duplicated_rules(node: &NodeResult<'_>) -> Vec<Finding> {
 }
 
 /// Chains of single Services, and the health check ports (one rule for each port of a Service), may repeat rules.
-fn is_shared(table: &str, chain: &str, policy: Option<&str>) -> bool {
-    let of_service = ["KUBE-SVC-", "KUBE-SVL-", "KUBE-SEP-", "KUBE-EXT-", "KUBE-FW-", "KUBE-XLB-"];
-    (policy.is_some() || chain.starts_with("KUBE-"))
-        && !of_service.iter().any(|prefix| chain.starts_with(prefix))
+fn is_shared(table: &str, chain: &str, is_builtin: impl FnOnce() -> bool) -> bool {
+    let of_service = ["KUBE-SEP-", "KUBE-SVC-", "KUBE-SVL-", "KUBE-EXT-", "KUBE-FW-", "KUBE-XLB-"];
+    !of_service.iter().any(|prefix| chain.starts_with(prefix))
         && !(table == "filter" && chain == "KUBE-NODEPORTS")
+        && (chain.starts_with("KUBE-") || is_builtin())
 }

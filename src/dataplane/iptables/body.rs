@@ -82,10 +82,7 @@ impl<'snap> Body<'snap> {
             if at.text.len() > LONGEST {
                 return Err(Unread { at: Loc { text: at.shown(), ..at }, why: "it is longer than any rule" });
             }
-            let mut rule = parse_rule(at).map_err(|why| Unread { at, why })?;
-            // a check of all Services keeps all rules
-            rule.matches.shrink_to_fit();
-            Ok(rule)
+            parse_rule(at).map_err(|why| Unread { at, why })
         }))
     }
 

@@ -3,7 +3,7 @@
 
 use super::net::{Net, Ports};
 use super::option::{Not, Words};
-use super::parse_match::{Parsed, module};
+use super::parse_match::{Parsed, Tests, module};
 use super::parse_target::target;
 use super::rule::{Match, Rule, Side, Target, Test};
 use super::token;
@@ -28,8 +28,8 @@ pub fn parse_rule(at: Loc<'_>) -> Result<Rule<'_>, &'static str> {
     let Some(chain) = words.next().map(|token| token.text) else {
         return Err("a rule without a chain");
     };
-    let mut rule =
-        Rule { chain, matches: Vec::with_capacity(4), target: Target::None, target_text: "", comment: None, at };
+    let mut matches = Tests::new();
+    let mut rule = Rule { chain, matches: Vec::new(), target: Target::None, target_text: "", comment: None, at };
     let mut protocol = 0;
     while let Some(token) = words.peek() {
         let start = token.start;
@@ -57,7 +57,7 @@ pub fn parse_rule(at: Loc<'_>) -> Result<Rule<'_>, &'static str> {
                 let Some(name) = words.next() else {
                     return Err("`-m` without a name");
                 };
-                let read = module(name.text, protocol, &mut words, start, &mut rule.matches);
+                let read = module(name.text, protocol, &mut words, start, &mut matches);
                 if let Parsed::Comment(text) = read {
                     rule.comment = Some(text);
                 }
@@ -65,10 +65,12 @@ pub fn parse_rule(at: Loc<'_>) -> Result<Rule<'_>, &'static str> {
             _ => {
                 // `-S` and pasted rules may put a port right behind `-p tcp`, without `-m tcp`.
                 let basic = basic(&mut words, &mut protocol);
-                rule.matches.push(Match { test: basic, not, text: words.text_from(start) });
+                matches.push(Match { test: basic, not, text: words.text_from(start) });
             }
         }
     }
+    // a check of all Services keeps all rules: no more room than they need
+    rule.matches = matches.into_vec();
     Ok(rule)
 }
 

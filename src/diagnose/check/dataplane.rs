@@ -104,7 +104,8 @@ pub(super) fn check<'snap>(
         let may_be_served = |walked: &Walked| walked.served.unwrap_or(by_chains && walked.skipped.is_none());
         let served = places(&all, may_be_served).flat_map(|at| again(&[at]).into_iter().zip(work.services.get(at)));
         for (result, view) in &served.filter(|(result, _)| passes_service(result)).take(ASKED).collect::<Vec<_>>() {
-            findings.extend(local_detection::cluster_cidr_wrong(objects, view, result));
+            let here = work.index.pods_on(name).iter().copied();
+            findings.extend(local_detection::cluster_cidr_wrong(here, view, result));
             findings.extend(local_detection::no_local_detection(objects, view, result));
         }
         // what IPVS says of the whole node is the same whichever Service is asked about
