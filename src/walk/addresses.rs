@@ -68,6 +68,26 @@ pub(super) enum Question<'snap> {
     Masquerade(&'snap str, Option<IpAddr>, Option<IpAddr>),
 }
 
+impl Question<'_> {
+    /// Whether it is of where a packet is from, or came.
+    pub(super) const fn is_of_source(&self) -> bool {
+        matches!(self, Self::From(..) | Self::FromKind(_) | Self::FromHeld(_) | Self::CameLoopback(_))
+    }
+
+    /// Whether the other one asks the same.
+    fn repeats(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::From(net, _), Self::From(other, _)) | (Self::To(net, _), Self::To(other, _)) => net == other,
+            (Self::Port(ports, _), Self::Port(other, _)) => ports == other,
+            (Self::FromKind(_), Self::FromKind(_))
+            | (Self::ToKind(_), Self::ToKind(_))
+            | (Self::FromHeld(_), Self::FromHeld(_))
+            | (Self::CameLoopback(_), Self::CameLoopback(_)) => true,
+            _ => false,
+        }
+    }
+}
+
 /// Kinds of addresses that nodes treat apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
@@ -327,8 +347,14 @@ impl<'snap> Destination<'snap> {
 }
 
 impl<'snap> Asked<'snap> {
-    /// All questions; none if somebody looked at the bare address or port.
+    /// All questions, each once; none if somebody looked at the bare address or port.
     pub(super) fn questions(&self) -> Option<Vec<Question<'snap>>> {
-        (!self.bare.get()).then(|| self.questions.take())
+        let mut questions: Vec<Question<'snap>> = Vec::new();
+        for question in self.questions.take() {
+            if !questions.iter().any(|other| other.repeats(&question)) {
+                questions.push(question);
+            }
+        }
+        (!self.bare.get()).then_some(questions)
     }
 }

@@ -13,11 +13,14 @@ use super::state::{Bits, Frame, State, Told};
 use crate::dataplane::hooks::{BaseBody, BaseChain};
 use crate::dataplane::iptables::net::{Net, Ports};
 use crate::dataplane::iptables::rule::{Match, NatRange, Not, Side, Test};
-use crate::dataplane::iptables::{Body, Rule, Table, Target};
+use crate::dataplane::iptables::{Rule, Table, Target, read};
 use crate::dataplane::plane::Loaded;
 
 /// Chains inside each other at which a fan is left to be followed rule by rule.
 const DEEP: usize = 64;
+
+/// A chain with more rules sends to no endpoint.
+const LONG: usize = 16;
 
 /// A chain that chooses.
 #[derive(Debug)]
@@ -36,8 +39,7 @@ enum Choice {
 #[derive(Debug)]
 struct Marking {
     tests: Tests,
-    /// Values and masks, one after the other.
-    marks: SmallVec<[(u32, u32); 1]>,
+    marks: Marks,
 }
 
 /// A chain that marks and sends to one endpoint.
@@ -49,6 +51,9 @@ struct Endpoint {
     /// `None` keeps the port.
     port: Option<u16>,
 }
+
+/// Values and masks that are set, one after the other.
+type Marks = SmallVec<[(u32, u32); 1]>;
 
 type Tests = SmallVec<[Plain; 2]>;
 
@@ -99,78 +104,90 @@ fn set(mark: Bits, marks: &[(u32, u32)]) -> Bits {
     marks.iter().fold(mark, |mark, (value, mask)| mark.set_xmark(*value, *mask))
 }
 
-/// What reads the chains of one table.
-#[derive(Clone, Copy)]
+/// What reads the chains of one table. Nothing of their rules is kept but what they do.
 struct Reader<'a, 'snap> {
     loaded: &'a Loaded<'snap>,
     table: &'a Table<'snap>,
+    /// The last chain that only marks, by its name: nearly all rules name the same one.
+    marking: Option<(&'snap str, Marks)>,
 }
 
 impl<'a, 'snap> Reader<'a, 'snap> {
-    fn body(self, index: usize) -> Option<&'a Body<'snap>> {
-        Some(self.table.chains.get(index)?.body(self.loaded.ruleset.dump, self.loaded.text))
-    }
-
-    fn body_of(self, name: &str) -> Option<&'a Body<'snap>> {
-        self.body(self.table.index_of(name)?)
+    /// Rules of a chain; `None` for one that cannot be read.
+    fn rules(&self, index: usize) -> impl Iterator<Item = Option<Rule<'snap>>> + use<'a, 'snap> {
+        let (table, loaded) = (self.table, self.loaded);
+        let lines = table.chains.get(index).map(|chain| chain.rule_lines(loaded.ruleset.dump, loaded.text));
+        lines.into_iter().flatten().map(|line| read(line).ok())
     }
 
     /// The chain as a fan, if it is one.
-    fn fan(self, chain: usize) -> Option<Fan> {
-        let body = self.body(chain)?;
-        let choices: Option<Vec<Choice>> = body.rules().map(|rule| self.choice(rule.as_ref().ok()?)).collect();
-        let choices = choices?;
+    fn fan(mut self, chain: usize) -> Option<Fan> {
+        let mut choices = Vec::with_capacity(self.table.chains.get(chain)?.len().min(KEPT));
+        for rule in self.rules(chain) {
+            choices.push(self.choice(&rule?)?);
+        }
         choices.iter().any(|choice| matches!(choice, Choice::Send { .. })).then_some(Fan(choices))
     }
 
-    fn choice(self, rule: &Rule<'snap>) -> Option<Choice> {
+    fn choice(&mut self, rule: &Rule<'snap>) -> Option<Choice> {
         let Target::Jump(name) = rule.target else { return None };
         let (tests, chance) = tests_of(rule)?;
-        let body = self.body_of(name)?;
-        match marks_of(body) {
-            Some(marks) if chance >= 1.0 => Some(Choice::Mark(Marking { tests, marks })),
-            Some(_) => None,
-            None => Some(Choice::Send { tests, chance, behind: Box::new(self.endpoint(body)?) }),
+        if self.marking.as_ref().is_none_or(|(marking, _)| *marking != name) {
+            let index = self.table.index_of(name)?;
+            if let Some(behind) = self.endpoint(index) {
+                return Some(Choice::Send { tests, chance, behind: Box::new(behind) });
+            }
         }
+        let marks = self.marks(name)?;
+        (chance >= 1.0).then_some(Choice::Mark(Marking { tests, marks }))
     }
 
-    fn endpoint(self, body: &Body<'snap>) -> Option<Endpoint> {
-        let last = body.len().checked_sub(1)?;
-        let rule = body.rule(last)?.as_ref().ok()?;
-        let Target::Dnat(NatRange { addresses: Some((ip, end)), ports, .. }) = rule.target else { return None };
-        let (tests, chance) = tests_of(rule)?;
-        let one_port = ports.is_none_or(|ports| ports.first == ports.last);
-        if ip != end || !one_port || chance < 1.0 {
+    /// A chain that marks and sends to one endpoint, if it is one: a look at its last line tells of most that are not.
+    fn endpoint(&mut self, index: usize) -> Option<Endpoint> {
+        let count = self.table.chains.get(index)?.len();
+        if count > LONG {
             return None;
         }
-        let marking = |at: usize| {
-            let rule = body.rule(at)?.as_ref().ok()?;
-            let Target::Jump(name) = rule.target else { return None };
-            let (tests, chance) = tests_of(rule)?;
-            (chance >= 1.0).then_some(Marking { tests, marks: marks_of(self.body_of(name)?)? })
-        };
-        let marks: Option<SmallVec<[Marking; 1]>> = (0..last).map(marking).collect();
-        Some(Endpoint { marks: marks?, tests, ip, port: ports.map(|ports| ports.first) })
+        let mut marks = SmallVec::new();
+        for (at, rule) in self.rules(index).enumerate() {
+            let rule = rule?;
+            let (tests, _) = tests_of(&rule).filter(|(_, chance)| *chance >= 1.0)?;
+            match rule.target {
+                Target::Jump(name) => marks.push(Marking { tests, marks: self.marks(name)? }),
+                Target::Dnat(NatRange { addresses: Some((ip, end)), ports, .. })
+                    if ip == end && at + 1 == count && ports.is_none_or(|ports| ports.first == ports.last) =>
+                {
+                    return Some(Endpoint { marks, tests, ip, port: ports.map(|ports| ports.first) });
+                }
+                _ => return None,
+            }
+        }
+        None
     }
-}
 
-/// What a chain sets that only marks: `-A KUBE-MARK-MASQ -j MARK --set-xmark 0x4000/0x4000`.
-fn marks_of(body: &Body<'_>) -> Option<SmallVec<[(u32, u32); 1]>> {
-    // A chain of an endpoint is longer, and most are.
-    let first = body.rule(0)?.as_ref().ok()?;
-    if !matches!(first.target, Target::Mark(..)) {
-        return None;
-    }
-    body.rules()
-        .map(|rule| {
-            let rule = rule.as_ref().ok()?;
+    /// What a chain sets that only marks: `-A KUBE-MARK-MASQ -j MARK --set-xmark 0x4000/0x4000`.
+    fn marks(&mut self, name: &'snap str) -> Option<Marks> {
+        if let Some((last, marks)) = &self.marking
+            && *last == name
+        {
+            return Some(marks.clone());
+        }
+        let mut marks = Marks::new();
+        for rule in self.rules(self.table.index_of(name)?) {
+            let rule = rule?;
             let always = rule.matches.iter().all(|one| one.test == Test::Always && one.not == Not::Plain);
             match rule.target {
-                Target::Mark(value, mask) if always => Some((value, mask)),
-                _ => None,
+                Target::Mark(value, mask) if always => marks.push((value, mask)),
+                _ => return None,
             }
-        })
-        .collect()
+        }
+        // Whether a chain without rules is one at all is for the walk to say.
+        if marks.is_empty() {
+            return None;
+        }
+        self.marking = Some((name, marks.clone()));
+        Some(marks)
+    }
 }
 
 /// Chains that were read, by their place: the fan, if they are one.
@@ -246,7 +263,7 @@ impl<'snap> Walker<'_, 'snap> {
         if frame.next != 0 || !base.is_nat() || unusual || again {
             return None;
         }
-        let reader = Reader { loaded, table };
+        let reader = Reader { loaded, table, marking: None };
         let fan = self.kept.as_deref_mut()?.fans.of((ruleset, place, frame.chain), || reader.fan(frame.chain))?;
         let rays = fan.rays(state)?;
         let mut outcomes = Vec::with_capacity(rays.len());

@@ -99,8 +99,10 @@ impl Hash for Like<'_> {
 /// One end.
 #[derive(Debug)]
 struct End<'snap> {
-    /// What was asked of the packet's addresses on the way.
-    asked: Vec<Question<'snap>>,
+    /// What was asked on the way of where the packet is from.
+    of_source: Vec<Question<'snap>>,
+    /// What was asked of where it is for.
+    of_destination: Vec<Question<'snap>>,
     outcome: Outcome<'snap>,
     steps: usize,
 }
@@ -172,7 +174,9 @@ impl<'snap> Walker<'_, 'snap> {
             some && end.share.to_bits() == share.to_bits() && end.when == when.as_deref().map(Into::into)
         });
         let end = whole.and_then(|outcome| {
-            Some(End { asked: asked.questions()?, outcome: outcome.clone(), steps: self.steps.saturating_sub(before) })
+            let (of_source, of_destination) = asked.questions()?.into_iter().partition(Question::is_of_source);
+            let steps = self.steps.saturating_sub(before);
+            Some(End { of_source, of_destination, outcome: outcome.clone(), steps })
         });
         if let Some(kept) = self.kept.as_deref_mut() {
             kept.group(like).add(end);
@@ -185,7 +189,7 @@ impl<'snap> Walker<'_, 'snap> {
         let Kept { groups, ahead, .. } = self.kept.as_deref_mut()?;
         let mut asking = Asking { plane: self.plane, rules: self.rules, ahead };
         let sent = Sent::of(state, state.to.unnoted());
-        let end = groups.get_mut(like)?.find(&sent, &mut asking)?;
+        let end = groups.get_mut(like)?.find(&sent, &mut asking, &mut false)?;
         self.steps = self.steps.saturating_add(end.steps);
         Some(end.outcome(state, &sent))
     }
@@ -195,13 +199,16 @@ impl<'snap> Walker<'_, 'snap> {
         let Some(Kept { groups, ahead, .. }) = self.kept.as_deref_mut() else { return 0 };
         let mut asking = Asking { plane: self.plane, rules: self.rules, ahead };
         let mut last: Option<(Own, &mut Group<'snap>)> = None;
+        let mut source_fits = false;
         for (at, ray) in rays.iter().enumerate() {
             let own = Own::of(state, ray);
             if last.as_ref().is_none_or(|(other, _)| *other != own) {
                 last = groups.get_mut(&Like::sent(state, self.nested, own)).map(|group| (own, group));
+                source_fits = false;
             }
             let sent = Sent::of(state, ray.to);
-            let Some(end) = last.as_mut().and_then(|(_, group)| group.find(&sent, &mut asking)) else { return at };
+            let Some((_, group)) = &mut last else { return at };
+            let Some(end) = group.find(&sent, &mut asking, &mut source_fits) else { return at };
             self.steps = self.steps.saturating_add(end.steps);
             into.push(Outcome { share: ray.share, ..end.outcome(state, &sent) });
         }
@@ -257,12 +264,17 @@ impl<'snap> Kept<'snap> {
 }
 
 impl<'snap> Group<'snap> {
-    /// An end on whose way nothing was asked that this packet answers otherwise.
-    fn find(&mut self, sent: &Sent, asking: &mut Asking<'_, 'snap>) -> Option<&End<'snap>> {
-        let same = |end: &End<'snap>, asking: &mut Asking<'_, 'snap>| {
-            end.asked.iter().all(|question| asking.same_answer(question, sent))
-        };
-        let at = self.ends.iter().position(|end| same(end, asking))?;
+    /// An end on whose way nothing was asked that this packet answers otherwise. `source_fits`: what the last one found
+    /// was asked of the source is answered so.
+    fn find(&mut self, sent: &Sent, asking: &mut Asking<'_, 'snap>, source_fits: &mut bool) -> Option<&End<'snap>> {
+        let at = (0..self.ends.len()).find(|at| {
+            self.ends.get(*at).is_some_and(|end| {
+                let known = *at == 0 && *source_fits;
+                (known || end.of_source.iter().all(|question| asking.same_answer(question, sent)))
+                    && end.of_destination.iter().all(|question| asking.same_answer(question, sent))
+            })
+        })?;
+        *source_fits = true;
         self.ends.swap(0, at);
         self.ends.first()
     }
@@ -295,13 +307,18 @@ struct Routed<'snap> {
 }
 
 impl<'snap> Routed<'snap> {
-    fn ahead(&mut self, plane: &Plane<'snap>, key: RouteKey<'snap>) -> Ahead<'snap> {
+    fn ahead(&mut self, plane: &Plane<'snap>, key: &RouteKey<'snap>, sent: &Sent) -> Ahead<'snap> {
+        if let Some(ahead) = self.by_destination.get(&sent.to.ip()) {
+            return *ahead;
+        }
+        let (dst, to_port) = (sent.to.ip(), Some(sent.to.port()));
+        let key = RouteKey { dst, to_port, src: key.src.map(|_| sent.from), ..*key };
         let look_up = || Ahead::of(&plane.links.route(&key));
-        if plane.links.routes_by_destination(key.dst) {
+        if plane.links.routes_by_destination(dst) {
             if self.by_destination.len() > ROUTED {
                 self.by_destination.clear();
             }
-            return *self.by_destination.entry(key.dst).or_insert_with(look_up);
+            return *self.by_destination.entry(dst).or_insert_with(look_up);
         }
         match &self.last {
             Some((other, ahead)) if *other == key => *ahead,
@@ -332,9 +349,8 @@ impl<'snap> Asking<'_, 'snap> {
                 })
             }
             Question::Route(key, answer) => {
-                let src = key.src.map(|_| sent.from);
-                let key = RouteKey { dst: to.ip(), to_port: Some(to.port()), src, ..*key };
-                src.is_none_or(|src| !src.is_unspecified()) && self.ahead.ahead(self.plane, key) == *answer
+                // Without a source the key has none.
+                key.src.is_some() != sent.from.is_unspecified() && self.ahead.ahead(self.plane, key, sent) == *answer
             }
             Question::Admitted(before) => {
                 let mut state = before.as_ref().clone();

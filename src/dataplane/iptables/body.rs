@@ -48,6 +48,17 @@ struct ByDestination {
     others: Vec<usize>,
 }
 
+/// Reads one line.
+///
+/// # Errors
+/// Why it is no rule.
+pub fn read(at: Loc<'_>) -> Result<Rule<'_>, Unread<'_>> {
+    if at.text.len() > LONGEST {
+        return Err(Unread { at: Loc { text: at.shown(), ..at }, why: "it is longer than any rule" });
+    }
+    parse_rule(at).map_err(|why| Unread { at, why })
+}
+
 impl<'snap> Body<'snap> {
     pub(super) fn new(chain: &str, count: usize, places: impl Iterator<Item = Loc<'snap>>) -> Self {
         let mut lines = Vec::with_capacity(count);
@@ -77,13 +88,7 @@ impl<'snap> Body<'snap> {
     #[must_use]
     pub fn rule(&self, at: usize) -> Option<&Result<Rule<'snap>, Unread<'snap>>> {
         let line = self.lines.get(at)?;
-        Some(line.rule.get_or_init(|| {
-            let at = line.at;
-            if at.text.len() > LONGEST {
-                return Err(Unread { at: Loc { text: at.shown(), ..at }, why: "it is longer than any rule" });
-            }
-            parse_rule(at).map_err(|why| Unread { at, why })
-        }))
+        Some(line.rule.get_or_init(|| read(line.at)))
     }
 
     /// All rules.

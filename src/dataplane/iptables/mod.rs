@@ -11,7 +11,7 @@ pub mod rule;
 pub mod ruleset;
 mod token;
 
-pub use body::{Body, Unread};
+pub use body::{Body, Unread, read};
 pub use parse::parse_rule;
 pub use rule::{Match, Not, Recent, RecentAction, Rule, Side, Target, Test};
 pub use ruleset::{Chain, Ruleset, Table};

@@ -3,7 +3,7 @@
 
 use super::net::{Net, Ports};
 use super::option::{Not, Words};
-use super::parse_match::{Parsed, Tests, module};
+use super::parse_match::{Parsed, module};
 use super::parse_target::target;
 use super::rule::{Match, Rule, Side, Target, Test};
 use super::token;
@@ -28,8 +28,9 @@ pub fn parse_rule(at: Loc<'_>) -> Result<Rule<'_>, &'static str> {
     let Some(chain) = words.next().map(|token| token.text) else {
         return Err("a rule without a chain");
     };
-    let mut matches = Tests::new();
-    let mut rule = Rule { chain, matches: Vec::new(), target: Target::None, target_text: "", comment: None, at };
+    // a check of all Services keeps all rules: no more room than most of them need
+    let matches = Vec::with_capacity(tokens.iter().filter(|token| token.is_test()).count());
+    let mut rule = Rule { chain, matches, target: Target::None, target_text: "", comment: None, at };
     let mut protocol = 0;
     while let Some(token) = words.peek() {
         let start = token.start;
@@ -57,7 +58,7 @@ pub fn parse_rule(at: Loc<'_>) -> Result<Rule<'_>, &'static str> {
                 let Some(name) = words.next() else {
                     return Err("`-m` without a name");
                 };
-                let read = module(name.text, protocol, &mut words, start, &mut matches);
+                let read = module(name.text, protocol, &mut words, start, &mut rule.matches);
                 if let Parsed::Comment(text) = read {
                     rule.comment = Some(text);
                 }
@@ -65,12 +66,10 @@ pub fn parse_rule(at: Loc<'_>) -> Result<Rule<'_>, &'static str> {
             _ => {
                 // `-S` and pasted rules may put a port right behind `-p tcp`, without `-m tcp`.
                 let basic = basic(&mut words, &mut protocol);
-                matches.push(Match { test: basic, not, text: words.text_from(start) });
+                rule.matches.push(Match { test: basic, not, text: words.text_from(start) });
             }
         }
     }
-    // a check of all Services keeps all rules: no more room than they need
-    rule.matches = matches.into_vec();
     Ok(rule)
 }
 

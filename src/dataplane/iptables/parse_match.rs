@@ -1,8 +1,6 @@
 //! Reads what stands behind `-m NAME`. A module or an option that is not known makes the whole module unknown:
 //! what a part says may not be judged without the rest.
 
-use smallvec::SmallVec;
-
 use super::net::{IpRange, Net, Ports, masked};
 use super::option::{Not, Opt, Words};
 use super::parse::protocol_number;
@@ -11,9 +9,6 @@ use super::rule::{
 };
 use crate::dataplane::ipvs::{Method, port};
 use crate::dataplane::links::AddrType;
-
-/// Tests while they are read; those of most rules need no room of their own.
-pub(super) type Tests<'snap> = SmallVec<[Match<'snap>; 6]>;
 
 /// What a module was, besides tests.
 pub(super) enum Parsed<'snap> {
@@ -29,7 +24,7 @@ pub(super) fn module<'snap>(
     protocol: u8,
     words: &mut Words<'_, 'snap>,
     start: usize,
-    into: &mut Tests<'snap>,
+    into: &mut Vec<Match<'snap>>,
 ) -> Parsed<'snap> {
     if name == "comment" {
         let comment = words.module_option().and_then(|_| words.value());
@@ -60,7 +55,7 @@ pub(super) fn module<'snap>(
 }
 
 /// What a listing for people does not tell of a rule, as `collect/pasted` marks it.
-fn listed<'snap>(words: &mut Words<'_, 'snap>, start: usize, into: &mut Tests<'snap>) -> Option<()> {
+fn listed<'snap>(words: &mut Words<'_, 'snap>, start: usize, into: &mut Vec<Match<'snap>>) -> Option<()> {
     let what = match words.module_option()?.name {
         "--without-interfaces" => NotListed::Interfaces,
         "--unread" => NotListed::Words(words.value()?),
@@ -76,7 +71,7 @@ fn each<'snap>(
     protocol: u8,
     words: &mut Words<'_, 'snap>,
     start: usize,
-    into: &mut Tests<'snap>,
+    into: &mut Vec<Match<'snap>>,
 ) -> Option<()> {
     let before = into.len();
     let mut start = start;
@@ -177,7 +172,7 @@ fn option_test<'snap>(
     })
 }
 
-fn recent<'snap>(words: &mut Words<'_, 'snap>, start: usize, into: &mut Tests<'snap>) -> Option<()> {
+fn recent<'snap>(words: &mut Words<'_, 'snap>, start: usize, into: &mut Vec<Match<'snap>>) -> Option<()> {
     let mut recent = Recent {
         action: RecentAction::Check,
         name: "DEFAULT",
@@ -207,7 +202,7 @@ fn recent<'snap>(words: &mut Words<'_, 'snap>, start: usize, into: &mut Tests<'s
     Some(())
 }
 
-fn statistic<'snap>(words: &mut Words<'_, 'snap>, start: usize, into: &mut Tests<'snap>) -> Option<()> {
+fn statistic<'snap>(words: &mut Words<'_, 'snap>, start: usize, into: &mut Vec<Match<'snap>>) -> Option<()> {
     let (mut random, mut every, mut packet, mut not) = (None, None, 0, Not::Plain);
     while let Some(option) = words.module_option() {
         match option.name {
@@ -235,7 +230,7 @@ fn statistic<'snap>(words: &mut Words<'_, 'snap>, start: usize, into: &mut Tests
     Some(())
 }
 
-fn addrtype<'snap>(words: &mut Words<'_, 'snap>, start: usize, into: &mut Tests<'snap>) -> Option<()> {
+fn addrtype<'snap>(words: &mut Words<'_, 'snap>, start: usize, into: &mut Vec<Match<'snap>>) -> Option<()> {
     let mut tests = Vec::new();
     let mut limit = Limit::None;
     while let Some(option) = words.module_option() {
@@ -258,7 +253,7 @@ fn addrtype<'snap>(words: &mut Words<'_, 'snap>, start: usize, into: &mut Tests<
     Some(())
 }
 
-fn multiport<'snap>(words: &mut Words<'_, 'snap>, start: usize, into: &mut Tests<'snap>) -> Option<()> {
+fn multiport<'snap>(words: &mut Words<'_, 'snap>, start: usize, into: &mut Vec<Match<'snap>>) -> Option<()> {
     while let Some(option) = words.module_option() {
         let sides: Box<[Side]> = match option.name {
             "--dports" | "--destination-ports" => [Side::Dst].into(),
@@ -272,7 +267,7 @@ fn multiport<'snap>(words: &mut Words<'_, 'snap>, start: usize, into: &mut Tests
     Some(())
 }
 
-fn rpfilter<'snap>(words: &mut Words<'_, 'snap>, start: usize, into: &mut Tests<'snap>) -> Option<()> {
+fn rpfilter<'snap>(words: &mut Words<'_, 'snap>, start: usize, into: &mut Vec<Match<'snap>>) -> Option<()> {
     let mut filter = Rpfilter::default();
     while let Some(option) = words.module_option() {
         match option.name {
@@ -288,7 +283,7 @@ fn rpfilter<'snap>(words: &mut Words<'_, 'snap>, start: usize, into: &mut Tests<
 }
 
 /// Rates hold for the first packets of a quiet node, until the rate is used up; `--x-above` the other way round.
-fn rate<'snap>(module: &str, words: &mut Words<'_, 'snap>, start: usize, into: &mut Tests<'snap>) -> Option<()> {
+fn rate<'snap>(module: &str, words: &mut Words<'_, 'snap>, start: usize, into: &mut Vec<Match<'snap>>) -> Option<()> {
     let (mut above, mut not, mut what) = (false, Not::Plain, "");
     while let Some(option) = words.module_option() {
         let name = option.name;

@@ -306,20 +306,22 @@ impl<'snap> Chain<'snap> {
 
     /// Its rules, each read when it is first asked for. `dump` and `text` are the whole dump that the chain is of.
     pub fn body(&self, dump: &'snap str, text: &'snap str) -> &Body<'snap> {
-        self.body.get_or_init(|| {
-            let more = self.more.iter().flat_map(|more| more.iter());
-            let spans = std::iter::once(&self.first).filter(|_| !self.is_empty()).chain(more);
-            let lines = spans.flat_map(|span| {
-                let part = text.get(span.start as usize..span.end as usize).unwrap_or_default();
-                let ends = memchr_iter(b'\n', part.as_bytes()).chain(std::iter::once(part.len()));
-                let mut start = 0;
-                ends.zip(span.line..).map(move |(end, number)| {
-                    let line = part.get(start..end).unwrap_or_default();
-                    start = end + 1;
-                    Loc { dump, line: number, text: rule_part(line).trim_end() }
-                })
-            });
-            Box::new(Body::new(self.name, self.len(), lines))
+        self.body.get_or_init(|| Box::new(Body::new(self.name, self.len(), self.rule_lines(dump, text))))
+    }
+
+    /// The lines of its rules, without counters; nothing of them is kept.
+    pub fn rule_lines(&self, dump: &'snap str, text: &'snap str) -> impl Iterator<Item = Loc<'snap>> {
+        let more = self.more.iter().flat_map(|more| more.iter());
+        let spans = std::iter::once(&self.first).filter(|_| !self.is_empty()).chain(more);
+        spans.flat_map(move |span| {
+            let part = text.get(span.start as usize..span.end as usize).unwrap_or_default();
+            let ends = memchr_iter(b'\n', part.as_bytes()).chain(std::iter::once(part.len()));
+            let mut start = 0;
+            ends.zip(span.line..).map(move |(end, number)| {
+                let line = part.get(start..end).unwrap_or_default();
+                start = end + 1;
+                Loc { dump, line: number, text: rule_part(line).trim_end() }
+            })
         })
     }
 }

@@ -16,6 +16,13 @@ pub(super) struct Token<'snap> {
     pub(super) quoted: bool,
 }
 
+impl Token<'_> {
+    /// Whether a test begins here: `-m`, `-s`, `-p` and the like. What follows one may be tests of their own.
+    pub(super) fn is_test(&self) -> bool {
+        !self.quoted && matches!(self.text.as_bytes(), [b'-', letter] if !matches!(letter, b'A' | b'I' | b'j' | b'g'))
+    }
+}
+
 /// The words of a line; those of most rules need no room of their own.
 pub(super) type Tokens<'snap> = SmallVec<[Token<'snap>; 32]>;
 
@@ -23,40 +30,43 @@ pub(super) type Tokens<'snap> = SmallVec<[Token<'snap>; 32]>;
 pub(super) fn split<'snap>(line: &'snap str, into: &mut Tokens<'snap>) -> bool {
     let bytes = line.as_bytes();
     let mut at = 0;
-    while let Some(&byte) = bytes.get(at) {
-        if byte == b' ' || byte == b'\t' || byte == b'\r' {
+    loop {
+        while bytes.get(at).is_some_and(|byte| is_blank(*byte)) {
             at += 1;
-        } else if byte == b'"' {
-            let mut end = at + 1;
-            let mut closed = false;
-            while let Some(next) = bytes.get(end..).and_then(|rest| memchr2(b'"', b'\\', rest)) {
-                end += next;
-                closed = bytes.get(end) == Some(&b'"');
-                if closed {
-                    break;
-                }
-                end += 2;
-            }
-            let end = if closed { end } else { bytes.len() };
-            let text = line.get(at + 1..end).unwrap_or_default();
-            into.push(Token { text, start: at, end: (end + 1).min(bytes.len()), quoted: true });
-            if !closed {
-                return false;
-            }
-            at = end + 1;
-        } else {
-            let rest = bytes.get(at..).unwrap_or_default();
-            let len = rest.iter().position(|b| matches!(b, b' ' | b'\t' | b'\r')).unwrap_or(rest.len());
-            into.push(Token {
-                text: line.get(at..at + len).unwrap_or_default(),
-                start: at,
-                end: at + len,
-                quoted: false,
-            });
-            at += len;
         }
+        let Some(first) = bytes.get(at) else { return true };
+        let quoted = *first == b'"';
+        let rest = bytes.get(at..).unwrap_or_default();
+        let (start, end) = if quoted {
+            (at + 1, closing_quote(bytes, at + 1))
+        } else {
+            (at, Some(rest.iter().position(|byte| is_blank(*byte)).map_or(bytes.len(), |len| at + len)))
+        };
+        let text = line.get(start..end.unwrap_or(bytes.len())).unwrap_or_default();
+        let next = end.map_or(bytes.len(), |end| end + usize::from(quoted));
+        into.push(Token { text, start: at, end: next, quoted });
+        if end.is_none() {
+            return false;
+        }
+        at = next;
     }
-    true
+}
+
+/// The first comparison is enough for nearly every byte.
+const fn is_blank(byte: u8) -> bool {
+    byte <= b' ' && matches!(byte, b' ' | b'\t' | b'\r')
+}
+
+/// Where the quote stands that is no part of the word.
+fn closing_quote(bytes: &[u8], from: usize) -> Option<usize> {
+    let mut at = from;
+    loop {
+        at += memchr2(b'"', b'\\', bytes.get(at..)?)?;
+        if bytes.get(at) == Some(&b'"') {
+            return Some(at);
+        }
+        at += 2;
+    }
 }
 
 #[cfg(test)]
