@@ -11,9 +11,7 @@ use super::netfilter::Walker;
 use super::packet::Outcome;
 use super::state::{Bits, Frame, State, Told};
 use crate::dataplane::hooks::{BaseBody, BaseChain};
-use crate::dataplane::iptables::net::{Net, Ports};
-use crate::dataplane::iptables::rule::{Match, NatRange, Not, Side, Test};
-use crate::dataplane::iptables::{Rule, Table, Target, read};
+use crate::dataplane::iptables::{PlainRule, PlainTarget, PlainTest, Table};
 use crate::dataplane::plane::Loaded;
 
 /// Chains inside each other at which a fan is left to be followed rule by rule.
@@ -55,49 +53,16 @@ struct Endpoint {
 /// Values and masks that are set, one after the other.
 type Marks = SmallVec<[(u32, u32); 1]>;
 
-type Tests = SmallVec<[Plain; 2]>;
-
-/// A test that the packet's addresses decide, and whether it holds where they fit.
-#[derive(Debug, Clone, Copy)]
-enum Plain {
-    From(Net, bool),
-    To(Net, bool),
-    Port(Ports, bool),
-    Protocol(u8, bool),
-}
-
-impl Plain {
-    fn holds(self, state: &State<'_>) -> bool {
-        let to = state.to.unnoted();
-        match self {
-            Self::From(net, wanted) => net.contains(state.from.unnoted()) == wanted,
-            Self::To(net, wanted) => net.contains(to.ip()) == wanted,
-            Self::Port(ports, wanted) => ports.contains(to.port()) == wanted,
-            Self::Protocol(number, wanted) => (number == 0 || number == state.protocol_number()) == wanted,
-        }
-    }
-}
-
-/// The tests of a rule, and its chance; `None` if it has a test of another kind.
-fn tests_of(rule: &Rule<'_>) -> Option<(Tests, f64)> {
-    let (mut tests, mut chance) = (Tests::new(), 1.0);
-    for Match { test, not, .. } in &rule.matches {
-        let wanted = *not == Not::Plain;
-        match test {
-            Test::Always if wanted => {}
-            Test::Address(Side::Src, net) => tests.push(Plain::From(*net, wanted)),
-            Test::Address(Side::Dst, net) => tests.push(Plain::To(*net, wanted)),
-            Test::Port(Side::Dst, ports) => tests.push(Plain::Port(*ports, wanted)),
-            Test::Protocol(number) => tests.push(Plain::Protocol(*number, wanted)),
-            Test::Random(probability) => chance *= if wanted { *probability } else { 1.0 - probability },
-            _ => return None,
-        }
-    }
-    Some((tests, chance))
-}
+type Tests = SmallVec<[PlainTest; 2]>;
 
 fn hold(tests: &Tests, state: &State<'_>) -> bool {
-    tests.iter().all(|test| test.holds(state))
+    let (from, to) = (state.from.unnoted(), state.to.unnoted());
+    tests.iter().all(|test| match *test {
+        PlainTest::From(net, wanted) => net.contains(from) == wanted,
+        PlainTest::To(net, wanted) => net.contains(to.ip()) == wanted,
+        PlainTest::Port(ports, wanted) => ports.contains(to.port()) == wanted,
+        PlainTest::Protocol(number, wanted) => (number == 0 || number == state.protocol_number()) == wanted,
+    })
 }
 
 fn set(mark: Bits, marks: &[(u32, u32)]) -> Bits {
@@ -113,25 +78,25 @@ struct Reader<'a, 'snap> {
 }
 
 impl<'a, 'snap> Reader<'a, 'snap> {
-    /// Rules of a chain; `None` for one that cannot be read.
-    fn rules(&self, index: usize) -> impl Iterator<Item = Option<Rule<'snap>>> + use<'a, 'snap> {
+    /// Rules of a chain; `None` for one that is not plain.
+    fn rules(&self, index: usize) -> impl Iterator<Item = Option<PlainRule<'snap>>> + use<'a, 'snap> {
         let (table, loaded) = (self.table, self.loaded);
         let lines = table.chains.get(index).map(|chain| chain.rule_lines(loaded.ruleset.dump, loaded.text));
-        lines.into_iter().flatten().map(|line| read(line).ok())
+        lines.into_iter().flatten().map(PlainRule::read)
     }
 
     /// The chain as a fan, if it is one.
     fn fan(mut self, chain: usize) -> Option<Fan> {
         let mut choices = Vec::with_capacity(self.table.chains.get(chain)?.len().min(KEPT));
         for rule in self.rules(chain) {
-            choices.push(self.choice(&rule?)?);
+            choices.push(self.choice(rule?)?);
         }
         choices.iter().any(|choice| matches!(choice, Choice::Send { .. })).then_some(Fan(choices))
     }
 
-    fn choice(&mut self, rule: &Rule<'snap>) -> Option<Choice> {
-        let Target::Jump(name) = rule.target else { return None };
-        let (tests, chance) = tests_of(rule)?;
+    fn choice(&mut self, rule: PlainRule<'snap>) -> Option<Choice> {
+        let PlainRule { tests, chance, target } = rule;
+        let PlainTarget::Jump(name) = target else { return None };
         if self.marking.as_ref().is_none_or(|(marking, _)| *marking != name) {
             let index = self.table.index_of(name)?;
             if let Some(behind) = self.endpoint(index) {
@@ -142,7 +107,7 @@ impl<'a, 'snap> Reader<'a, 'snap> {
         (chance >= 1.0).then_some(Choice::Mark(Marking { tests, marks }))
     }
 
-    /// A chain that marks and sends to one endpoint, if it is one: a look at its last line tells of most that are not.
+    /// A chain that marks and sends to one endpoint, if it is one.
     fn endpoint(&mut self, index: usize) -> Option<Endpoint> {
         let count = self.table.chains.get(index)?.len();
         if count > LONG {
@@ -150,16 +115,11 @@ impl<'a, 'snap> Reader<'a, 'snap> {
         }
         let mut marks = SmallVec::new();
         for (at, rule) in self.rules(index).enumerate() {
-            let rule = rule?;
-            let (tests, _) = tests_of(&rule).filter(|(_, chance)| *chance >= 1.0)?;
-            match rule.target {
-                Target::Jump(name) => marks.push(Marking { tests, marks: self.marks(name)? }),
-                Target::Dnat(NatRange { addresses: Some((ip, end)), ports, .. })
-                    if ip == end && at + 1 == count && ports.is_none_or(|ports| ports.first == ports.last) =>
-                {
-                    return Some(Endpoint { marks, tests, ip, port: ports.map(|ports| ports.first) });
-                }
-                _ => return None,
+            let PlainRule { tests, target, .. } = rule.filter(|rule| rule.chance >= 1.0)?;
+            match target {
+                PlainTarget::Jump(name) => marks.push(Marking { tests, marks: self.marks(name)? }),
+                PlainTarget::Send(ip, port) if at + 1 == count => return Some(Endpoint { marks, tests, ip, port }),
+                PlainTarget::Send(..) | PlainTarget::Mark(..) => return None,
             }
         }
         None
@@ -174,10 +134,12 @@ impl<'a, 'snap> Reader<'a, 'snap> {
         }
         let mut marks = Marks::new();
         for rule in self.rules(self.table.index_of(name)?) {
-            let rule = rule?;
-            let always = rule.matches.iter().all(|one| one.test == Test::Always && one.not == Not::Plain);
-            match rule.target {
-                Target::Mark(value, mask) if always => marks.push((value, mask)),
+            match rule? {
+                PlainRule { tests, chance, target: PlainTarget::Mark(value, mask) }
+                    if tests.is_empty() && chance >= 1.0 =>
+                {
+                    marks.push((value, mask));
+                }
                 _ => return None,
             }
         }

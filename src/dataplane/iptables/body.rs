@@ -52,7 +52,7 @@ struct ByDestination {
 ///
 /// # Errors
 /// Why it is no rule.
-pub fn read(at: Loc<'_>) -> Result<Rule<'_>, Unread<'_>> {
+pub(super) fn read(at: Loc<'_>) -> Result<Rule<'_>, Unread<'_>> {
     if at.text.len() > LONGEST {
         return Err(Unread { at: Loc { text: at.shown(), ..at }, why: "it is longer than any rule" });
     }

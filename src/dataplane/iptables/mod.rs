@@ -7,11 +7,13 @@ mod option;
 mod parse;
 mod parse_match;
 mod parse_target;
+pub mod plain;
 pub mod rule;
 pub mod ruleset;
 mod token;
 
-pub use body::{Body, Unread, read};
+pub use body::{Body, Unread};
 pub use parse::parse_rule;
+pub use plain::{PlainRule, PlainTarget, PlainTest};
 pub use rule::{Match, Not, Recent, RecentAction, Rule, Side, Target, Test};
 pub use ruleset::{Chain, Ruleset, Table};
