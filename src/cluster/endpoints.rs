@@ -401,9 +401,11 @@ fn text(address: SocketAddr) -> SmallVec<[u8; 24]> {
     let SocketAddr::V4(v4) = address else { return address.to_string().into_bytes().into() };
     let mut text = SmallVec::new();
     let mut write = |number: u16, end: &[u8]| {
-        let digits = [number / 10_000, number / 1000 % 10, number / 100 % 10, number / 10 % 10, number % 10];
-        let first = digits.iter().position(|digit| *digit > 0).unwrap_or(digits.len() - 1);
-        text.extend(digits.iter().skip(first).filter_map(|digit| u8::try_from(*digit).ok()).map(|digit| b'0' + digit));
+        for unit in [10_000, 1000, 100, 10, 1] {
+            if number >= unit || unit == 1 {
+                text.push(b'0' + u8::try_from(number / unit % 10).unwrap_or_default());
+            }
+        }
         text.extend_from_slice(end);
     };
     let [a, b, c, d] = v4.ip().octets();

@@ -153,7 +153,7 @@ impl<'snap> Walker<'_, 'snap> {
         }
         let like = Like::of(&state, self.nested);
         if let Some(end) = self.end_like(&like, &state) {
-            return smallvec![Way::Ends(Box::new(Outcome { share: state.share, ..end }))];
+            return smallvec![Way::Ends(Box::new(end))];
         }
         if self.kept.as_deref_mut().is_none_or(|kept| kept.group(like).in_vain > MOST) {
             return self.leave_table_routed(state);
@@ -191,7 +191,7 @@ impl<'snap> Walker<'_, 'snap> {
         let sent = Sent::of(state, state.to.unnoted());
         let end = groups.get_mut(like)?.find(&sent, &mut asking, &mut false)?;
         self.steps = self.steps.saturating_add(end.steps);
-        Some(end.outcome(state, &sent))
+        Some(end.outcome(state, state.share, &sent))
     }
 
     /// Ends of packets that a fan sends on, up to the first of which none is kept; how many there were.
@@ -210,7 +210,7 @@ impl<'snap> Walker<'_, 'snap> {
             let Some((_, group)) = &mut last else { return at };
             let Some(end) = group.find(&sent, &mut asking, &mut source_fits) else { return at };
             self.steps = self.steps.saturating_add(end.steps);
-            into.push(Outcome { share: ray.share, ..end.outcome(state, &sent) });
+            into.push(end.outcome(state, ray.share, &sent));
         }
         rays.len()
     }
@@ -233,16 +233,16 @@ impl Sent {
 }
 
 impl<'snap> End<'snap> {
-    /// As the end of another packet.
-    fn outcome(&self, state: &State<'snap>, sent: &Sent) -> Outcome<'snap> {
-        let outcome = self.outcome.clone();
-        let own = outcome.source.is_some() && !outcome.masqueraded;
-        Outcome {
-            when: state.when.as_deref().map(Into::into),
-            source: if own { Some(sent.from) } else { outcome.source },
-            destination: sent.to,
-            ..outcome
+    /// As the end of another packet, and its share.
+    fn outcome(&self, state: &State<'snap>, share: f64, sent: &Sent) -> Outcome<'snap> {
+        let mut outcome = self.outcome.clone();
+        outcome.share = share;
+        outcome.when = state.when.as_deref().map(Into::into);
+        outcome.destination = sent.to;
+        if !outcome.masqueraded && outcome.source.is_some() {
+            outcome.source = Some(sent.from);
         }
+        outcome
     }
 }
 

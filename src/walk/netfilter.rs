@@ -155,6 +155,7 @@ impl<'snap> Walker<'_, 'snap> {
                 Way::Ends(outcome) => outcomes.push(self.shortened(*outcome)),
                 Way::Goes(state) => match self.advance(state) {
                     Step::Ways(ways) => waiting.extend(ways.into_iter().rev()),
+                    Step::Ends(ends) if outcomes.is_empty() => outcomes = ends,
                     Step::Ends(ends) => outcomes.extend(ends),
                     Step::Undecided(dependency, here, ways) => self.both(&dependency, &here, ways, &mut outcomes),
                 },

@@ -4,7 +4,7 @@ use std::hash::BuildHasher;
 use std::sync::OnceLock;
 
 use hashbrown::HashTable;
-use memchr::memchr_iter;
+use memchr::{memchr, memchr_iter};
 use rustc_hash::FxBuildHasher;
 
 use super::body::Body;
@@ -271,7 +271,8 @@ impl<'snap> Chain<'snap> {
     /// The line that declares it; `None` in a fragment that has only rules of it. `table` is the one that it is of.
     #[must_use]
     pub fn declared(&self, table: &Table<'snap>) -> Option<Loc<'snap>> {
-        let line = table.text.get(self.declared as usize..)?.lines().next()?.trim_end();
+        let rest = table.text.get(self.declared as usize..)?;
+        let line = rest.get(..memchr(b'\n', rest.as_bytes()).unwrap_or(rest.len()))?.trim_end();
         (self.declared_line > 0).then_some(Loc { dump: table.dump, line: self.declared_line, text: line })
     }
 
@@ -310,19 +311,34 @@ impl<'snap> Chain<'snap> {
     }
 
     /// The lines of its rules, without counters; nothing of them is kept.
-    pub fn rule_lines(&self, dump: &'snap str, text: &'snap str) -> impl Iterator<Item = Loc<'snap>> {
-        let more = self.more.iter().flat_map(|more| more.iter());
-        let spans = std::iter::once(&self.first).filter(|_| !self.is_empty()).chain(more);
-        spans.flat_map(move |span| {
-            let part = text.get(span.start as usize..span.end as usize).unwrap_or_default();
-            let ends = memchr_iter(b'\n', part.as_bytes()).chain(std::iter::once(part.len()));
-            let mut start = 0;
-            ends.zip(span.line..).map(move |(end, number)| {
-                let line = part.get(start..end).unwrap_or_default();
-                start = end + 1;
-                Loc { dump, line: number, text: rule_part(line).trim_end() }
-            })
-        })
+    #[must_use]
+    pub fn rule_lines<'a>(&'a self, dump: &'snap str, text: &'snap str) -> RuleLines<'a, 'snap> {
+        let first = (!self.is_empty()).then_some(self.first);
+        let more = self.more.as_deref().map(Vec::as_slice).unwrap_or_default();
+        RuleLines { dump, text, span: first, more: more.iter() }
+    }
+}
+
+/// Lines of a chain.
+#[derive(Debug)]
+pub struct RuleLines<'a, 'snap> {
+    dump: &'snap str,
+    text: &'snap str,
+    /// What is left of the lines that stand together.
+    span: Option<Span>,
+    more: std::slice::Iter<'a, Span>,
+}
+
+impl<'snap> Iterator for RuleLines<'_, 'snap> {
+    type Item = Loc<'snap>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let span = self.span.take().or_else(|| self.more.next().copied())?;
+        let part = self.text.get(span.start as usize..span.end as usize).unwrap_or_default();
+        let end = memchr(b'\n', part.as_bytes());
+        self.span = end.map(|end| Span { start: span.start + place(end) + 1, line: span.line + 1, ..span });
+        let line = part.get(..end.unwrap_or(part.len())).unwrap_or_default();
+        Some(Loc { dump: self.dump, line: span.line, text: rule_part(line).trim_end() })
     }
 }
 
