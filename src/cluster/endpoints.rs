@@ -400,20 +400,19 @@ impl<'snap> Entry<'snap> {
 fn text(address: SocketAddr) -> SmallVec<[u8; 24]> {
     let SocketAddr::V4(v4) = address else { return address.to_string().into_bytes().into() };
     let mut text = SmallVec::new();
-    let mut write = |number: u16, end: &[u8]| {
-        for unit in [10_000, 1000, 100, 10, 1] {
-            if number >= unit || unit == 1 {
-                text.push(b'0' + u8::try_from(number / unit % 10).unwrap_or_default());
-            }
-        }
-        text.extend_from_slice(end);
+    let mut write = |number: u16, end: u8| {
+        let digit = |unit: u16| b'0' + u8::try_from(unit % 10).unwrap_or_default();
+        let units = [number / 10_000, number / 1000, number / 100, number / 10];
+        text.extend(units.into_iter().filter(|unit| *unit > 0).map(digit));
+        text.extend([digit(number), end]);
     };
     let [a, b, c, d] = v4.ip().octets();
-    write(a.into(), b".");
-    write(b.into(), b".");
-    write(c.into(), b".");
-    write(d.into(), b":");
-    write(v4.port(), b"");
+    write(a.into(), b'.');
+    write(b.into(), b'.');
+    write(c.into(), b'.');
+    write(d.into(), b':');
+    write(v4.port(), b'\0');
+    text.pop();
     text
 }
 

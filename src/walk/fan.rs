@@ -12,7 +12,7 @@ use super::packet::Outcome;
 use super::state::{Bits, Frame, State, Told};
 use crate::dataplane::hooks::{BaseBody, BaseChain};
 use crate::dataplane::iptables::{PlainRule, PlainTarget, PlainTest, Table};
-use crate::dataplane::plane::Loaded;
+use crate::dataplane::plane::{Family, Loaded};
 
 /// Chains inside each other at which a fan is left to be followed rule by rule.
 const DEEP: usize = 64;
@@ -154,13 +154,16 @@ impl<'a, 'snap> Reader<'a, 'snap> {
 
 /// Chains that were read, by their place: the fan, if they are one.
 #[derive(Debug, Default)]
-pub(super) struct Fans(rustc_hash::FxHashMap<(usize, usize, usize), Option<Rc<Fan>>>);
+pub(super) struct Fans(rustc_hash::FxHashMap<Place, Option<Rc<Fan>>>);
+
+/// Family, ruleset, table and chain.
+type Place = (Family, usize, usize, usize);
 
 /// Chains that are kept: a Service is asked for by all its clients, one after the other.
 const KEPT: usize = 64;
 
 impl Fans {
-    fn of(&mut self, place: (usize, usize, usize), read: impl FnOnce() -> Option<Fan>) -> Option<Rc<Fan>> {
+    fn of(&mut self, place: Place, read: impl FnOnce() -> Option<Fan>) -> Option<Rc<Fan>> {
         if self.0.len() >= KEPT && !self.0.contains_key(&place) {
             self.0.clear();
         }
@@ -226,7 +229,11 @@ impl<'snap> Walker<'_, 'snap> {
             return None;
         }
         let reader = Reader { loaded, table, marking: None };
-        let fan = self.kept.as_deref_mut()?.fans.of((ruleset, place, frame.chain), || reader.fan(frame.chain))?;
+        let fan = self
+            .kept
+            .as_deref_mut()?
+            .fans
+            .of((state.family, ruleset, place, frame.chain), || reader.fan(frame.chain))?;
         let rays = fan.rays(state)?;
         let mut outcomes = Vec::with_capacity(rays.len());
         let mut rest = rays.as_slice();
