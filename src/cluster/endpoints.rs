@@ -1,12 +1,12 @@
 //! Which endpoints a Service port has on one node, and why the others are not used: kube-proxy's own rules
 //! (pkg/proxy/endpointslicecache.go and topology.go). Says nothing of addresses that lead there.
 
+use std::io::Write;
 use std::net::{IpAddr, SocketAddr};
 
 use k8s_openapi::api::core::v1::{Endpoints, Pod};
 use k8s_openapi::api::discovery::v1::{Endpoint as SliceEndpoint, EndpointSlice};
 use rustc_hash::{FxHashMap, FxHashSet};
-use smallvec::SmallVec;
 
 use crate::collect::snapshot::Objects;
 use crate::walk::packet::Protocol;
@@ -396,23 +396,38 @@ impl<'snap> Entry<'snap> {
     }
 }
 
-/// As it is printed. Checks sort the endpoints of all Services by it: written without the formatter's detours.
-fn text(address: SocketAddr) -> SmallVec<[u8; 24]> {
-    let SocketAddr::V4(v4) = address else { return address.to_string().into_bytes().into() };
-    let mut text = SmallVec::new();
-    let mut write = |number: u16, end: u8| {
-        let digit = |unit: u16| b'0' + u8::try_from(unit % 10).unwrap_or_default();
-        let units = [number / 10_000, number / 1000, number / 100, number / 10];
-        text.extend(units.into_iter().filter(|unit| *unit > 0).map(digit));
-        text.extend([digit(number), end]);
+/// As it is printed, with zeros behind: checks sort the endpoints of all Services by it.
+fn text(address: SocketAddr) -> [u8; 48] {
+    let mut text = [0; 48];
+    let SocketAddr::V4(v4) = address else {
+        let mut all = text.as_mut_slice();
+        // The longest takes 47 bytes.
+        let _ = write!(all, "{address}");
+        return text;
+    };
+    let mut room = text.iter_mut();
+    let mut put = |byte: u8| {
+        if let Some(slot) = room.next() {
+            *slot = byte;
+        }
+    };
+    let mut number = |number: u16, end: Option<u8>| {
+        for unit in [10_000, 1000, 100, 10] {
+            if number >= unit {
+                put(b'0' + (number / unit % 10).to_le_bytes()[0]);
+            }
+        }
+        put(b'0' + (number % 10).to_le_bytes()[0]);
+        if let Some(end) = end {
+            put(end);
+        }
     };
     let [a, b, c, d] = v4.ip().octets();
-    write(a.into(), b'.');
-    write(b.into(), b'.');
-    write(c.into(), b'.');
-    write(d.into(), b':');
-    write(v4.port(), b'\0');
-    text.pop();
+    number(a.into(), Some(b'.'));
+    number(b.into(), Some(b'.'));
+    number(c.into(), Some(b'.'));
+    number(d.into(), Some(b':'));
+    number(v4.port(), None);
     text
 }
 
@@ -446,7 +461,9 @@ mod tests {
     fn an_address_is_as_it_is_printed() {
         for address in ["0.0.0.0:0", "10.244.1.5:8080", "255.255.255.255:65535", "192.168.50.11:443", "[fd00::5]:80"] {
             let parsed = address.parse::<SocketAddr>().ok();
-            assert_eq!(parsed.map(|parsed| text(parsed).to_vec()), Some(address.as_bytes().to_vec()));
+            let text =
+                parsed.map(|parsed| text(parsed).iter().copied().take_while(|byte| *byte > 0).collect::<Vec<_>>());
+            assert_eq!(text.as_deref(), Some(address.as_bytes()));
         }
     }
 }

@@ -107,7 +107,7 @@ fn places(list: &[SocketAddr], outcomes: &[Outcome<'_>]) -> Vec<Option<usize>> {
     let mut by_address: Option<FxHashMap<SocketAddr, usize>> = None;
     let mut next = 0;
     let mut place_of = |to: SocketAddr| {
-        if list.get(next) == Some(&to) {
+        if list.get(next).is_some_and(|expected| *expected == to) {
             next += 1;
             return Some(next - 1);
         }
@@ -149,12 +149,12 @@ fn endpoints(
     let by_state = outcomes.iter().all(|outcome| outcome.when.is_some());
     let gets_none = |share: &Option<f64>| share.is_none_or(|share| share <= 0.0 && !by_state);
     into.missing = list.iter().zip(&shares).filter(|(_, share)| gets_none(share)).map(|(to, _)| *to).collect();
-    let reached: Vec<f64> = shares.iter().flatten().copied().collect();
+    let reached = || shares.iter().flatten();
     let (least, most) =
-        reached.iter().fold((f64::MAX, 0.0_f64), |(least, most), share| (least.min(*share), most.max(*share)));
+        reached().fold((f64::MAX, 0.0_f64), |(least, most), share| (least.min(*share), most.max(*share)));
     let fair = 1.0 / f64::from(u32::try_from(list.len()).unwrap_or(u32::MAX).max(1));
     let whole = into.missing.is_empty() && into.lost <= 0.0 && !by_state;
-    if whole && reached.len() > 1 && (most - fair > EVEN.max(fair * 0.01) || fair - least > EVEN.max(fair * 0.01)) {
+    if whole && reached().count() > 1 && (most - fair > EVEN.max(fair * 0.01) || fair - least > EVEN.max(fair * 0.01)) {
         into.uneven = Some((most, least));
     }
 }

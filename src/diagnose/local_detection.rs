@@ -121,13 +121,16 @@ fn pod_range(rule: &Rule<'_>) -> Option<Net> {
     })
 }
 
+/// The ranges that this Service's rules take for pods.
+#[must_use]
+pub(super) fn pod_ranges(service: &ServiceView<'_>, node: &NodeResult<'_>) -> Vec<Net> {
+    masquerade_rules(service, node).into_iter().filter_map(pod_range).collect()
+}
+
 /// Whether an address is in the range that this Service's rules take for pods.
 #[must_use]
 pub(super) fn is_pod(service: &ServiceView<'_>, node: &NodeResult<'_>, ip: IpAddr) -> bool {
-    masquerade_rules(service, node)
-        .into_iter()
-        .filter_map(pod_range)
-        .any(|range| range.is_v4() == ip.is_ipv4() && range.contains(ip))
+    pod_ranges(service, node).iter().any(|range| range.is_v4() == ip.is_ipv4() && range.contains(ip))
 }
 
 /// kube-proxy's configuration, where it was read: the object and its text.

@@ -5,13 +5,14 @@
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 
+use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 
 use super::netfilter::Walker;
 use super::packet::Outcome;
 use super::state::{Bits, Frame, State, Told};
 use crate::dataplane::hooks::{BaseBody, BaseChain};
-use crate::dataplane::iptables::{PlainRule, PlainTarget, PlainTest, Table};
+use crate::dataplane::iptables::{Chain, PlainRule, PlainTarget, PlainTest, Table};
 use crate::dataplane::plane::{Family, Loaded};
 
 /// Chains inside each other at which a fan is left to be followed rule by rule.
@@ -69,20 +70,27 @@ fn set(mark: Bits, marks: &[(u32, u32)]) -> Bits {
     marks.iter().fold(mark, |mark, (value, mask)| mark.set_xmark(*value, *mask))
 }
 
+/// The last chain that only marks, by its family, ruleset, table and name: nearly all rules name the same one.
+type Marker<'snap> = ((Family, usize, usize), &'snap str, Marks);
+
 /// What reads the chains of one table. Nothing of their rules is kept but what they do.
 struct Reader<'a, 'snap> {
+    place: (Family, usize, usize),
     loaded: &'a Loaded<'snap>,
     table: &'a Table<'snap>,
-    /// The last chain that only marks, by its name: nearly all rules name the same one.
-    marking: Option<(&'snap str, Marks)>,
+    marking: &'a mut Option<Marker<'snap>>,
 }
 
 impl<'a, 'snap> Reader<'a, 'snap> {
     /// Rules of a chain; `None` for one that is not plain.
     fn rules(&self, index: usize) -> impl Iterator<Item = Option<PlainRule<'snap>>> + use<'a, 'snap> {
-        let (table, loaded) = (self.table, self.loaded);
-        let lines = table.chains.get(index).map(|chain| chain.rule_lines(loaded.ruleset.dump, loaded.text));
-        lines.into_iter().flatten().map(PlainRule::read)
+        let loaded = self.loaded;
+        let chain = self.table.chains.get(index);
+        let read = move |chain: &'a Chain<'snap>| {
+            let lines = chain.rule_lines(loaded.ruleset.dump, loaded.text);
+            lines.map(|line| PlainRule::read(chain.name, line))
+        };
+        chain.map(read).into_iter().flatten()
     }
 
     /// The chain as a fan, if it is one.
@@ -97,7 +105,7 @@ impl<'a, 'snap> Reader<'a, 'snap> {
     fn choice(&mut self, rule: PlainRule<'snap>) -> Option<Choice> {
         let PlainRule { tests, chance, target } = rule;
         let PlainTarget::Jump(name) = target else { return None };
-        if self.marking.as_ref().is_none_or(|(marking, _)| *marking != name) {
+        if self.known_marks(name).is_none() {
             let index = self.table.index_of(name)?;
             if let Some(behind) = self.endpoint(index) {
                 return Some(Choice::Send { tests, chance, behind: Box::new(behind) });
@@ -125,11 +133,14 @@ impl<'a, 'snap> Reader<'a, 'snap> {
         None
     }
 
+    fn known_marks(&self, name: &str) -> Option<&Marks> {
+        let (place, last, marks) = self.marking.as_ref()?;
+        (*place == self.place && *last == name).then_some(marks)
+    }
+
     /// What a chain sets that only marks: `-A KUBE-MARK-MASQ -j MARK --set-xmark 0x4000/0x4000`.
     fn marks(&mut self, name: &'snap str) -> Option<Marks> {
-        if let Some((last, marks)) = &self.marking
-            && *last == name
-        {
+        if let Some(marks) = self.known_marks(name) {
             return Some(marks.clone());
         }
         let mut marks = Marks::new();
@@ -147,27 +158,41 @@ impl<'a, 'snap> Reader<'a, 'snap> {
         if marks.is_empty() {
             return None;
         }
-        self.marking = Some((name, marks.clone()));
+        *self.marking = Some((self.place, name, marks.clone()));
         Some(marks)
     }
 }
 
 /// Chains that were read, by their place: the fan, if they are one.
 #[derive(Debug, Default)]
-pub(super) struct Fans(rustc_hash::FxHashMap<Place, Option<Rc<Fan>>>);
-
-/// Family, ruleset, table and chain.
-type Place = (Family, usize, usize, usize);
+pub(super) struct Fans<'snap> {
+    read: FxHashMap<(Family, usize, usize, usize), Option<Rc<Fan>>>,
+    marking: Option<Marker<'snap>>,
+}
 
 /// Chains that are kept: a Service is asked for by all its clients, one after the other.
 const KEPT: usize = 64;
 
-impl Fans {
-    fn of(&mut self, place: Place, read: impl FnOnce() -> Option<Fan>) -> Option<Rc<Fan>> {
-        if self.0.len() >= KEPT && !self.0.contains_key(&place) {
-            self.0.clear();
+impl<'snap> Fans<'snap> {
+    /// The chain at a place of this table, if it is a fan. `place`: its family, ruleset and table.
+    fn of(
+        &mut self,
+        place: (Family, usize, usize),
+        chain: usize,
+        loaded: &Loaded<'snap>,
+        table: &Table<'snap>,
+    ) -> Option<Rc<Fan>> {
+        let key = (place.0, place.1, place.2, chain);
+        if let Some(known) = self.read.get(&key) {
+            return known.clone();
         }
-        self.0.entry(place).or_insert_with(|| read().map(Rc::new)).clone()
+        if self.read.len() >= KEPT {
+            self.read.clear();
+        }
+        let reader = Reader { place, loaded, table, marking: &mut self.marking };
+        let fan = reader.fan(chain).map(Rc::new);
+        self.read.insert(key, fan.clone());
+        fan
     }
 }
 
@@ -228,12 +253,8 @@ impl<'snap> Walker<'_, 'snap> {
         if frame.next != 0 || !base.is_nat() || unusual || again {
             return None;
         }
-        let reader = Reader { loaded, table, marking: None };
-        let fan = self
-            .kept
-            .as_deref_mut()?
-            .fans
-            .of((state.family, ruleset, place, frame.chain), || reader.fan(frame.chain))?;
+        let fans = &mut self.kept.as_deref_mut()?.fans;
+        let fan = fans.of((state.family, ruleset, place), frame.chain, loaded, table)?;
         let rays = fan.rays(state)?;
         let mut outcomes = Vec::with_capacity(rays.len());
         let mut rest = rays.as_slice();

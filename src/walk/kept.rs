@@ -34,7 +34,7 @@ const ROUTED: usize = 1024;
 #[derive(Debug, Default)]
 pub(super) struct Kept<'snap> {
     groups: FxHashMap<Like<'snap>, Group<'snap>>,
-    pub(super) fans: Fans,
+    pub(super) fans: Fans<'snap>,
     ahead: Routed<'snap>,
 }
 

@@ -48,10 +48,10 @@ pub enum PlainTarget<'snap> {
 }
 
 impl<'snap> PlainRule<'snap> {
-    /// Reads a line; `None` if it says more, or cannot be read.
+    /// Reads a line of a chain; `None` if it says more, or cannot be read.
     #[must_use]
-    pub fn read(at: Loc<'snap>) -> Option<Self> {
-        as_printed(at.text).or_else(|| Self::of(&read(at).ok()?))
+    pub fn read(chain: &str, at: Loc<'snap>) -> Option<Self> {
+        as_printed(chain, at.text).or_else(|| Self::of(&read(at).ok()?))
     }
 
     /// The same of a rule that is read.
@@ -84,8 +84,8 @@ impl<'snap> PlainRule<'snap> {
 }
 
 /// A line as kube-proxy's are printed; `None` for any other.
-fn as_printed(line: &str) -> Option<PlainRule<'_>> {
-    let (_, mut rest) = word(line.strip_prefix("-A ")?)?;
+fn as_printed<'snap>(chain: &str, line: &'snap str) -> Option<PlainRule<'snap>> {
+    let mut rest = line.strip_prefix("-A ")?.strip_prefix(chain)?.strip_prefix(' ')?;
     let mut rule = PlainRule { tests: SmallVec::new(), chance: 1.0, target: PlainTarget::Mark(0, 0) };
     loop {
         match rest.as_bytes() {
@@ -171,10 +171,14 @@ fn target(text: &str) -> Option<PlainTarget<'_>> {
 mod tests {
     use super::*;
 
+    fn of_its_chain(line: &str) -> Option<PlainRule<'_>> {
+        as_printed(line.split(' ').nth(1)?, line)
+    }
+
     /// A line that is read as it is printed says what the whole reader reads.
     #[track_caller]
     fn case(line: &str, is_printed: bool) {
-        let printed = as_printed(line);
+        let printed = of_its_chain(line);
         assert_eq!(printed.is_some(), is_printed, "{line}");
         if printed.is_some() {
             let rule = read(Loc { dump: "iptables-save", line: 1, text: line }).unwrap();
@@ -253,9 +257,9 @@ mod tests {
         lines(&root.join("demo"), &mut all);
         lines(&root.join("tests"), &mut all);
         let rules: Vec<&str> = all.iter().filter_map(|line| line.find("-A ").and_then(|at| line.get(at..))).collect();
-        let printed = rules.iter().filter(|line| as_printed(line).is_some()).count();
+        let printed = rules.iter().filter(|line| of_its_chain(line).is_some()).count();
         assert!(rules.len() > 1000 && printed > rules.len() / 3, "{printed} of {}", rules.len());
-        for line in rules.iter().filter(|line| as_printed(line).is_some()) {
+        for line in rules.iter().filter(|line| of_its_chain(line).is_some()) {
             case(line, true);
         }
     }

@@ -103,9 +103,14 @@ pub(super) fn check<'snap>(
         let by_chains = matches!(node.mode.kind, ModeKind::Iptables(_));
         let may_be_served = |walked: &Walked| walked.served.unwrap_or(by_chains && walked.skipped.is_none());
         let served = places(&all, may_be_served).flat_map(|at| again(&[at]).into_iter().zip(work.services.get(at)));
+        let mut compared = Vec::new();
         for (result, view) in &served.filter(|(result, _)| passes_service(result)).take(ASKED).collect::<Vec<_>>() {
-            let here = work.index.pods_on(name).iter().copied();
-            findings.extend(local_detection::cluster_cidr_wrong(here, view, result));
+            let ranges = local_detection::pod_ranges(view, result);
+            if !ranges.iter().all(|range| compared.contains(range)) {
+                let here = work.index.pods_on(name).iter().copied();
+                findings.extend(local_detection::cluster_cidr_wrong(here, view, result));
+                compared.extend(ranges);
+            }
             findings.extend(local_detection::no_local_detection(objects, view, result));
         }
         // what IPVS says of the whole node is the same whichever Service is asked about
