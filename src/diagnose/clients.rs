@@ -258,7 +258,7 @@ fn runs_on(pod: &Pod, node: &str) -> bool {
     pod.spec.as_ref().and_then(|spec| spec.node_name.as_deref()) == Some(node)
         && !on_host_network(pod)
         && crate::cluster::readiness::is_alive(pod)
-        && !pod_addresses(pod).is_empty()
+        && crate::cluster::readiness::addresses(pod).iter().any(|ip| ip.parse::<IpAddr>().is_ok())
 }
 
 fn is_selected(pod: &Pod, service: Option<&ServiceView<'_>>) -> bool {

@@ -100,10 +100,10 @@ fn as_printed<'snap>(chain: &str, line: &'snap str) -> Option<PlainRule<'snap>> 
                 rule.tests.push(PlainTest::Protocol(protocol(name)?, true));
                 rest = behind;
             }
+            [b'-', b'm', b' ', b'c', ..] => rest = comment(rest.strip_prefix("-m comment --comment ")?)?,
             [b'-', b'm', b' ', ..] => {
                 let (name, behind) = word(rest.get(3..)?)?;
                 rest = match name {
-                    "comment" => comment(behind.strip_prefix("--comment ")?)?,
                     "tcp" | "udp" | "sctp" => match behind.strip_prefix("--dport ") {
                         Some(behind) => {
                             let (ports, behind) = word(behind)?;
