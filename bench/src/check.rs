@@ -17,6 +17,21 @@ const TRIES: usize = 5;
 /// Of two cores: objects are read by one.
 const CORES: f64 = 1.2;
 
+/// As a node prints them that nobody has programmed.
+const NO_RULES: &str = "\
+*filter
+:INPUT ACCEPT [0:0]
+:FORWARD ACCEPT [0:0]
+:OUTPUT ACCEPT [0:0]
+COMMIT
+*nat
+:PREROUTING ACCEPT [0:0]
+:INPUT ACCEPT [0:0]
+:OUTPUT ACCEPT [0:0]
+:POSTROUTING ACCEPT [0:0]
+COMMIT
+";
+
 /// `services` are all of them (`-A`), or one by its name.
 fn check(program: &Path, bundle: &Path, suite: &str, services: &str) -> Vec<OsString> {
     let words = ["check", "--suite", suite, "-o", "human", "--bundle"];
@@ -44,6 +59,21 @@ fn size(folder: &Path) -> Result<f64> {
     Ok(bytes as f64 / (1024.0 * 1024.0))
 }
 
+/// A bundle again, of a node without rules.
+fn without_rules(bundle: &Path, folder: &Path) -> Result<()> {
+    let (objects, node) = (Path::new("objects"), Path::new("nodes/node-a"));
+    for part in [objects, node] {
+        std::fs::create_dir_all(folder.join(part))?;
+        for entry in std::fs::read_dir(bundle.join(part))? {
+            let entry = entry?;
+            std::fs::copy(entry.path(), folder.join(part).join(entry.file_name()))?;
+        }
+    }
+    std::fs::copy(bundle.join("bundle.json"), folder.join("bundle.json"))?;
+    std::fs::write(folder.join(node).join("iptables-save.txt"), NO_RULES)?;
+    Ok(())
+}
+
 /// Peak memory; asked before anything larger is run.
 pub fn memory(program: &Path, large: &Path, rows: &mut Vec<Row>) -> Result<()> {
     cost(&check(program, large, "dataplane", "-A"))?;
@@ -60,8 +90,12 @@ pub fn memory(program: &Path, large: &Path, rows: &mut Vec<Row>) -> Result<()> {
 /// Instructions, beside those of one packet in the same dump, and time.
 pub fn table(program: &Path, large: &Path, packet: f64, work: &Path, rows: &mut Vec<Row>) -> Result<()> {
     let all = callgrind(&check(program, large, "dataplane", "-A"))?;
-    // one Service of all: objects are read, and that is all but nothing
-    let reading = callgrind(&check(program, large, "objects", &one_of(large)?))?;
+    // the same check of one Service, of a node without rules: what it needs of the objects is read, and all but nothing
+    // is left to do
+    let bare = work.join("without-rules");
+    without_rules(large, &bare)?;
+    let reading = callgrind(&check(program, &bare, "dataplane", &one_of(large)?))?;
+    std::fs::remove_dir_all(&bare)?;
     rows.push(Row {
         what: "check of 5,000 x 10 less reading / one packet".into(),
         value: (all - reading) / packet,

@@ -15,7 +15,7 @@ use super::state::{Frame, Made, State, Told};
 use crate::dataplane::Loc;
 use crate::dataplane::hooks::{BaseBody, BaseChain, Hook};
 use crate::dataplane::iptables::rule::Connmark;
-use crate::dataplane::iptables::{Body, Rule, Table, Target};
+use crate::dataplane::iptables::{Body, Chain, Rule, Table, Target};
 use crate::dataplane::plane::{Family, Loaded};
 
 /// Chains inside each other, at most; the kernel refuses loops (nft: 16 deep; legacy: as many as there are chains).
@@ -279,7 +279,7 @@ impl<'snap> Walker<'_, 'snap> {
         let chain = table.chain(state.hook.chain());
         let name: &'static str = state.hook.chain();
         let at: Option<Loc<'snap>> = chain.and_then(|chain| chain.declared(table));
-        match chain.and_then(|chain| chain.policy(table)) {
+        match at.and_then(|at| Chain::policy_of(at.text)) {
             Some("DROP") => {
                 state.hop(base.table, name, Action::Policy("DROP"), at);
                 let reason = at.map_or_else(|| Reason::Route("policy DROP".into()), Reason::Policy);

@@ -235,14 +235,22 @@ impl Sent {
 impl<'snap> End<'snap> {
     /// As the end of another packet, and its share.
     fn outcome(&self, state: &State<'snap>, share: f64, sent: &Sent) -> Outcome<'snap> {
-        let mut outcome = self.outcome.clone();
-        outcome.share = share;
-        outcome.when = state.when.as_deref().map(Into::into);
-        outcome.destination = sent.to;
-        if !outcome.masqueraded && outcome.source.is_some() {
-            outcome.source = Some(sent.from);
+        let end = &self.outcome;
+        let own = !end.masqueraded && end.source.is_some();
+        Outcome {
+            share,
+            when: state.when.as_deref().map(Into::into),
+            disposition: end.disposition,
+            reason: end.reason.clone(),
+            destination: sent.to,
+            source: if own { Some(sent.from) } else { end.source },
+            masqueraded: end.masqueraded,
+            masqueraded_at: end.masqueraded_at,
+            interface: end.interface,
+            // What depends on something is not kept, nor are hops.
+            depends_on: Vec::new(),
+            hops: Vec::new(),
         }
-        outcome
     }
 }
 
@@ -267,15 +275,15 @@ impl<'snap> Group<'snap> {
     /// An end on whose way nothing was asked that this packet answers otherwise. `source_fits`: what the last one found
     /// was asked of the source is answered so.
     fn find(&mut self, sent: &Sent, asking: &mut Asking<'_, 'snap>, source_fits: &mut bool) -> Option<&End<'snap>> {
-        let at = (0..self.ends.len()).find(|at| {
-            self.ends.get(*at).is_some_and(|end| {
-                let known = *at == 0 && *source_fits;
-                (known || end.of_source.iter().all(|question| asking.same_answer(question, sent)))
-                    && end.of_destination.iter().all(|question| asking.same_answer(question, sent))
-            })
-        })?;
+        let mut fits = |end: &End<'snap>, known: bool| {
+            (known || end.of_source.iter().all(|question| asking.same_answer(question, sent)))
+                && end.of_destination.iter().all(|question| asking.same_answer(question, sent))
+        };
+        if !fits(self.ends.first()?, *source_fits) {
+            let at = self.ends.iter().skip(1).position(|end| fits(end, false))? + 1;
+            self.ends.swap(0, at);
+        }
         *source_fits = true;
-        self.ends.swap(0, at);
         self.ends.first()
     }
 

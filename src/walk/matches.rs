@@ -65,9 +65,12 @@ impl States {
 
     /// What happens to a new client, and when it is otherwise; `None` if nothing goes by state.
     pub(super) fn all(self) -> Option<(Fresh, String)> {
+        if self.failing.is_empty() && self.holding.is_empty() {
+            return None;
+        }
         let failing = self.failing.join(" or ");
         if self.holding.is_empty() {
-            return (!failing.is_empty()).then_some((Fresh::Matches, failing));
+            return Some((Fresh::Matches, failing));
         }
         let holding = self.holding.join(" and ");
         let otherwise = if failing.is_empty() { holding } else { format!("{holding}, unless {failing}") };

@@ -285,7 +285,12 @@ impl<'snap> Chain<'snap> {
     /// Policy of a builtin chain of this table.
     #[must_use]
     pub fn policy(&self, table: &Table<'snap>) -> Option<&'snap str> {
-        let mut words = self.declared(table)?.text.split_ascii_whitespace();
+        Self::policy_of(self.declared(table)?.text)
+    }
+
+    /// Policy in the line that declares a chain: `:INPUT ACCEPT [0:0]`, `-P INPUT ACCEPT`.
+    pub(crate) fn policy_of(line: &str) -> Option<&str> {
+        let mut words = line.split([' ', '\t']).filter(|word| !word.is_empty());
         match words.next()? {
             "-N" => None,
             "-P" => words.nth(1),
