@@ -55,7 +55,9 @@ fn clients(objects: &Objects, node: &NodeView<'_>) -> Vec<IpAddr> {
 }
 
 fn without_hops(mut outcomes: Vec<Outcome<'_>>) -> String {
-    outcomes.iter_mut().for_each(|outcome| outcome.hops.clear());
+    for outcome in &mut outcomes {
+        outcome.hops.clear();
+    }
     format!("{outcomes:?}")
 }
 

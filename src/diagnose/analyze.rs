@@ -290,7 +290,7 @@ fn of_node<'snap>(
         leftovers::former_addresses(service, node),
         leftovers::deleted_services(objects, service, node, owners),
         doubled::duplicated_rules(node),
-        local_detection::cluster_cidr_wrong(objects.pods().iter(), service, node),
+        local_detection::cluster_cidr_wrong(objects, service, node),
         local_detection::no_local_detection(objects, service, node),
         chain_graph::undefined_chain(node),
         node_port::address_not_served(service, node, &asked),

@@ -57,7 +57,7 @@ pub(super) fn duplicated_rules<'snap>(node: &NodeResult<'snap>) -> Vec<Finding> 
 /// Chains of single Services, and the health check ports (one rule for each port of a Service), may repeat rules.
 fn is_shared(table: &str, chain: &str, is_builtin: impl FnOnce() -> bool) -> bool {
     let of_service = ["KUBE-SEP-", "KUBE-SVC-", "KUBE-SVL-", "KUBE-EXT-", "KUBE-FW-", "KUBE-XLB-"];
-    !of_service.iter().any(|prefix| chain.starts_with(prefix))
-        && !(table == "filter" && chain == "KUBE-NODEPORTS")
-        && (chain.starts_with("KUBE-") || is_builtin())
+    let may_repeat =
+        of_service.iter().any(|prefix| chain.starts_with(prefix)) || (table == "filter" && chain == "KUBE-NODEPORTS");
+    !may_repeat && (chain.starts_with("KUBE-") || is_builtin())
 }

@@ -2,8 +2,6 @@
 
 use std::net::IpAddr;
 
-use k8s_openapi::api::core::v1::Pod;
-
 use crate::cluster::ServiceView;
 use crate::cluster::names::ChainKind;
 use crate::collect::snapshot::Objects;
@@ -17,21 +15,16 @@ use super::clients::{on_host_network, pod_addresses, pod_name};
 use super::node::NodeResult;
 use super::outcome::line;
 
-/// ST328: the range that kube-proxy takes for pods leaves out pods of this node, or holds the node itself. `pods` may be
-/// of other nodes, too.
+/// ST328: the range that kube-proxy takes for pods leaves out pods of this node, or holds the node itself.
 #[must_use]
-pub(super) fn cluster_cidr_wrong<'a>(
-    pods: impl Iterator<Item = &'a Pod> + Clone,
-    service: &ServiceView<'_>,
-    node: &NodeResult<'_>,
-) -> Vec<Finding> {
+pub(super) fn cluster_cidr_wrong(objects: &Objects, service: &ServiceView<'_>, node: &NodeResult<'_>) -> Vec<Finding> {
     let name = node.view.name;
     for rule in masquerade_rules(service, node) {
         let Some(range) = pod_range(rule) else {
             continue;
         };
         let of_family = |ip: &IpAddr| range.is_v4() == ip.is_ipv4();
-        let here = pods.clone().filter(|pod| {
+        let here = objects.pods().iter().filter(|pod| {
             !on_host_network(pod) && pod.spec.as_ref().and_then(|spec| spec.node_name.as_deref()) == Some(name)
         });
         let outside = here

@@ -8,7 +8,7 @@ use std::rc::Rc;
 
 use super::state::State;
 use crate::dataplane::iptables::net::{Net, Ports};
-use crate::dataplane::links::{Links, Lookup, RouteKey};
+use crate::dataplane::links::{Links, Lookup, Route, RouteKey};
 use crate::dataplane::tri::Tri;
 
 /// The source of a packet on its way.
@@ -134,13 +134,13 @@ pub(super) struct Ahead<'snap> {
 impl<'snap> Ahead<'snap> {
     pub(super) fn of(lookup: &Lookup<'snap>) -> Self {
         let possible = lookup.possible();
-        let dev = possible.first().and_then(|route| route.dev());
+        let dev = possible.first().and_then(Route::dev);
         let one = possible.iter().all(|route| route.dev() == dev);
         Self {
             local: lookup.is_local(),
             routes: possible.len(),
             dev: dev.filter(|_| one),
-            gateway: possible.first().filter(|_| matches!(lookup, Lookup::Found(_))).and_then(|route| route.gateway()),
+            gateway: possible.first().filter(|_| matches!(lookup, Lookup::Found(_))).and_then(Route::gateway),
             refuses: possible.iter().any(|route| route.kind.refuses()),
         }
     }

@@ -122,7 +122,9 @@ fn ends_alike(plane: &Plane<'_>, from: &str, to: &str) {
     let packets: Vec<Packet> = packets.iter().cloned().chain(others).filter(alike).collect();
     for packet in packets.iter().chain(packets.iter().rev()) {
         let mut bare = walk(plane, packet);
-        bare.iter_mut().for_each(|outcome| outcome.hops.clear());
+        for outcome in &mut bare {
+            outcome.hops.clear();
+        }
         assert_eq!(format!("{:?}", ends.of(packet)), format!("{bare:?}"), "ends without their hops, {packet:?}");
     }
 }

@@ -107,8 +107,7 @@ pub(super) fn check<'snap>(
         for (result, view) in &served.filter(|(result, _)| passes_service(result)).take(ASKED).collect::<Vec<_>>() {
             let ranges = local_detection::pod_ranges(view, result);
             if !ranges.iter().all(|range| compared.contains(range)) {
-                let here = work.index.pods_on(name).iter().copied();
-                findings.extend(local_detection::cluster_cidr_wrong(here, view, result));
+                findings.extend(local_detection::cluster_cidr_wrong(objects, view, result));
                 compared.extend(ranges);
             }
             findings.extend(local_detection::no_local_detection(objects, view, result));
