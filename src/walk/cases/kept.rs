@@ -103,10 +103,11 @@ fn what_rules_ask_of_addresses_and_ports() {
 
 #[test]
 fn what_a_long_chain_asks() {
-    let many: String = (1..40).map(|at| format!("-A FORWARD -d 10.9.9.{at}/32 -j DROP\n")).collect();
-    alike(SAME, &[("filter", &format!("{many}-A FORWARD -d 10.244.2.6/32 -j DROP"))], "dropped");
-    let ports: String = (1..40).map(|at| format!("-A FORWARD -p tcp -m tcp --dport {at} -j DROP\n")).collect();
-    alike(SAME, &[("filter", &format!("{ports}-A FORWARD -p tcp -m tcp --dport 9090 -j DROP"))], "dropped");
+    let lines = |line: fn(u8) -> String| (1..40).map(line).collect::<Vec<_>>().join("\n");
+    let many = lines(|at| format!("-A FORWARD -d 10.9.9.{at}/32 -j DROP"));
+    alike(SAME, &[("filter", &format!("{many}\n-A FORWARD -d 10.244.2.6/32 -j DROP"))], "dropped");
+    let ports = lines(|at| format!("-A FORWARD -p tcp -m tcp --dport {at} -j DROP"));
+    alike(SAME, &[("filter", &format!("{ports}\n-A FORWARD -p tcp -m tcp --dport 9090 -j DROP"))], "dropped");
 }
 
 #[test]
