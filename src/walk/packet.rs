@@ -33,13 +33,7 @@ impl Protocol {
     /// Reads `tcp`, `TCP`.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        Some(match text.to_ascii_lowercase().as_str() {
-            "tcp" => Self::Tcp,
-            "udp" => Self::Udp,
-            "sctp" => Self::Sctp,
-            "icmp" => Self::Icmp,
-            _ => return None,
-        })
+        [Self::Tcp, Self::Udp, Self::Sctp, Self::Icmp].into_iter().find(|it| text.eq_ignore_ascii_case(it.as_str()))
     }
 }
 

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
 
 use rayon::prelude::*;
+use rustc_hash::FxHashSet;
 
 use crate::cluster::owners::Owners;
 use crate::cluster::{NodeView, ServiceEndpoints, ServiceView};
@@ -273,6 +274,8 @@ fn show(report: &mut Report, work: Work<'_, '_>, results: &[NodeResult<'_>]) {
 fn gather(name: &str, work: Work<'_, '_>, all: Vec<Walked>, report: &mut Report, found: &mut Found) {
     let mut open: BTreeMap<(Code, String), (usize, usize)> = BTreeMap::new();
     let (before, differing) = (report.issues.len(), all.iter().filter(|walked| walked.paths.differs > 0).count());
+    // Most Services say the same.
+    let mut heard: FxHashSet<String> = FxHashSet::default();
     for (view, walked) in work.services.iter().zip(all) {
         let mut reasons: Vec<(Code, String)> = Vec::new();
         for reason in walked.open {
@@ -295,6 +298,10 @@ fn gather(name: &str, work: Work<'_, '_>, all: Vec<Walked>, report: &mut Report,
         found.findings(SuiteKind::Dataplane, walked.findings);
         walked.gaps.into_iter().for_each(|gap| found.gap(SuiteKind::Dataplane, gap));
         for said in walked.said {
+            if heard.contains(&said) {
+                continue;
+            }
+            heard.insert(said.clone());
             let said = format!("{name}: {said}");
             if !report.assumed.contains(&said) && report.assumed.len() < LINES {
                 report.assumed.push(said);
