@@ -57,11 +57,10 @@ type Marks = SmallVec<[(u32, u32); 1]>;
 type Tests = SmallVec<[PlainTest; 2]>;
 
 fn hold(tests: &Tests, state: &State<'_>) -> bool {
-    let to = state.to.unnoted();
     tests.iter().all(|test| match test {
         PlainTest::From(net, wanted) => net.contains(state.from.unnoted()) == *wanted,
-        PlainTest::To(net, wanted) => net.contains(to.ip()) == *wanted,
-        PlainTest::Port(ports, wanted) => ports.contains(to.port()) == *wanted,
+        PlainTest::To(net, wanted) => net.contains(state.to.unnoted().ip()) == *wanted,
+        PlainTest::Port(ports, wanted) => ports.contains(state.to.unnoted().port()) == *wanted,
         PlainTest::Protocol(number, wanted) => (*number == 0 || *number == state.protocol_number()) == *wanted,
     })
 }

@@ -338,13 +338,12 @@ impl<'snap> Routed<'snap> {
 impl<'snap> Asking<'_, 'snap> {
     /// Whether a question has the same answer for a packet.
     fn same_answer(&mut self, question: &Question<'snap>, sent: &Sent) -> bool {
-        let to = sent.to;
         match question {
             Question::From(net, answer) => net.contains(sent.from) == *answer,
-            Question::To(net, answer) => net.contains(to.ip()) == *answer,
-            Question::Port(ports, answer) => ports.contains(to.port()) == *answer,
+            Question::To(net, answer) => net.contains(sent.to.ip()) == *answer,
+            Question::Port(ports, answer) => ports.contains(sent.to.port()) == *answer,
             Question::FromKind(answer) => Kind::of(sent.from) == *answer,
-            Question::ToKind(answer) => Kind::of(to.ip()) == *answer,
+            Question::ToKind(answer) => Kind::of(sent.to.ip()) == *answer,
             Question::FromHeld(answer) => self.plane.links.is_local(sent.from) == *answer,
             Question::CameLoopback(answer) => {
                 (sent.first_from.is_loopback() || sent.first_to.ip().is_loopback()) == *answer
@@ -353,7 +352,7 @@ impl<'snap> Asking<'_, 'snap> {
                 let loaded = self.rules.rulesets.get(*ruleset);
                 let chain = loaded.and_then(|loaded| loaded.ruleset.tables.get(*table)?.chains.get(*chain));
                 loaded.zip(chain).is_some_and(|(loaded, chain)| {
-                    chain.body(loaded.ruleset.dump, loaded.text).next_for(*from, to) == *next
+                    chain.body(loaded.ruleset.dump, loaded.text).next_for(*from, sent.to) == *next
                 })
             }
             Question::Route(key, answer) => {
@@ -363,11 +362,11 @@ impl<'snap> Asking<'_, 'snap> {
             Question::Admitted(before) => {
                 let mut state = before.as_ref().clone();
                 state.from = state.from.of(sent.from, sent.first_from);
-                state.to.set(to.ip(), to.port());
+                state.to.set(sent.to.ip(), sent.to.port());
                 admits(self.plane, &state) == Admission::Taken
             }
             Question::Masquerade(dev, gateway, answer) => {
-                self.plane.links.masquerade_address(dev, *gateway, to.ip()).address() == *answer
+                self.plane.links.masquerade_address(dev, *gateway, sent.to.ip()).address() == *answer
             }
         }
     }

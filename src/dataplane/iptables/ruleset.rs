@@ -290,11 +290,14 @@ impl<'snap> Chain<'snap> {
 
     /// Policy in the line that declares a chain: `:INPUT ACCEPT [0:0]`, `-P INPUT ACCEPT`.
     pub(crate) fn policy_of(line: &str) -> Option<&str> {
-        let mut words = line.split([' ', '\t']).filter(|word| !word.is_empty());
+        if let Some(rest) = line.strip_prefix(':') {
+            let behind = rest.get(first_word(rest).len()..)?;
+            return Some(first_word(behind.trim_start())).filter(|policy| *policy != "-" && !policy.is_empty());
+        }
+        let mut words = line.split_ascii_whitespace();
         match words.next()? {
-            "-N" => None,
             "-P" => words.nth(1),
-            _ => words.next().filter(|policy| *policy != "-"),
+            _ => None,
         }
     }
 

@@ -179,11 +179,12 @@ fn where_a_fan_is_none() {
 fn as_whom_they_leave() {
     let two = |dumps: &mut NodeDumps| {
         let text = ADDRESSES
-            .replace("\"prefixlen\":24,\"scope\":\"global\"}]},\n", "\"prefixlen\":24,\"scope\":\"global\"},{\"local\":\"10.244.2.1\",\"prefixlen\":30,\"scope\":\"global\"}]},\n");
-        assert!(text.contains("10.244.2.1"));
+            .replace("\"prefixlen\":24,\"scope\":\"global\"}]},\n", "\"prefixlen\":24,\"scope\":\"global\"},{\"local\":\"10.244.2.4\",\"prefixlen\":31,\"scope\":\"global\"}]},\n");
+        assert!(text.contains("10.244.2.4"));
         dumps.dumps.get_mut("ip-addr").unwrap().text = text;
         let routes = ROUTES.replacen('[', "[{\"dst\":\"10.244.2.0/24\",\"dev\":\"eth0\",\"scope\":\"link\"},", 1);
         dumps.dumps.get_mut("ip-route").unwrap().text = routes;
     };
-    alike(two, &[], "as ");
+    alike(two, &[], "10.244.2.5:8080 as 10.244.2.4");
+    alike(two, &[], "10.244.2.6:9090 as 192.168.50.11");
 }
