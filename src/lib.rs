@@ -44,6 +44,9 @@
 //! - IPVS is a base chain of its own at INPUT and OUTPUT, behind the filter; what it sends on starts OUTPUT anew.
 //! - A check is `analyze` for many Services with one [`report::Report`]: planes are read once, suites and baselines are the
 //!   gate's.
+//! - A check asks where packets end and not how they come there: [`walk::Ends`] keeps what was asked of a packet's addresses
+//!   on its way, and the next one that answers all of it alike ends as that one did. `tests/ends.rs` holds both against
+//!   each other.
 //! - OUTPUT sees the outgoing interface of before its own translation, as in the kernel; routing after it sees the new.
 
 pub mod agent;
