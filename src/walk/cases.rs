@@ -1,6 +1,7 @@
 //! Small rule sets and where they send a packet: one idea of the kernel each. The live kernel is asked in
 //! `tests/kernel_truth`.
 
+#[allow(clippy::indexing_slicing, reason = "tests")]
 mod kept;
 mod state;
 

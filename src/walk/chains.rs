@@ -107,7 +107,10 @@ impl<'snap> Walker<'_, 'snap> {
                     let (mut taken, mut passed) = (state.clone(), state.clone());
                     taken.remember(rule, Passage::Taken, self.plane);
                     passed.remember(rule, Passage::Passed, self.plane);
+                    // What follows is inside an undecidable rule already.
+                    self.nested += 1;
                     let taken = self.take(taken, place, rule, None);
+                    self.nested -= 1;
                     let line = rule.at.line;
                     return Step::Undecided(
                         Dependency::Rule(rule.at, why),

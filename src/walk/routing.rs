@@ -183,6 +183,7 @@ impl<'snap> Walker<'_, 'snap> {
                     let words = if route.kind == RouteKind::NoRoute {
                         format!("no route to {}", state.to.ip())
                     } else {
+                        state.to.looked();
                         route.text()
                     };
                     return Some(unroutable(state, Reason::Route(words)));

@@ -15,7 +15,7 @@ use crate::dataplane::Loc;
 const LONG: usize = 32;
 
 /// No rule is so long: the kernel bounds what a rule holds, and its comment to 256 bytes (Linux `xt_comment.h`).
-const LONGEST: usize = 1 << 16;
+pub(super) const LONGEST: usize = 1 << 16;
 
 /// The rules of a chain.
 #[derive(Debug)]
@@ -151,11 +151,23 @@ fn exact_port(rest: &str) -> Option<u16> {
     let at = memmem::find(rest.as_bytes(), OPTION.as_bytes())?;
     let (before, behind) = (rest.get(..at)?, rest.get(at + OPTION.len()..)?);
     let value = behind.get(..behind.bytes().position(|b| b == b' ').unwrap_or(behind.len()))?;
-    let in_quotes = memchr::memchr_iter(b'"', before.as_bytes()).count() % 2 == 1;
-    let is_plain = !in_quotes && !before.ends_with('!') && !before.contains('\\');
+    let negated = before.trim_end().ends_with('!');
+    let is_plain = whole_words(before) && !negated && !before.contains('\\');
     let of_target = [" -j ", " -g "].iter().any(|option| memmem::find(before.as_bytes(), option.as_bytes()).is_some());
-    let enters = memmem::find(before.as_bytes(), b" recent ").is_some();
+    let enters = memmem::find(before.as_bytes(), b"recent").is_some();
     (is_plain && !of_target && !enters).then(|| value.parse().ok())?
+}
+
+/// Whether every quote begins a word or ends one, and none is open.
+fn whole_words(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    let stands = |(number, at): (usize, usize)| {
+        let beside = if number.is_multiple_of(2) { at.checked_sub(1) } else { Some(at + 1) };
+        // What is asked about begins with a blank.
+        beside.is_some_and(|beside| bytes.get(beside).is_none_or(|byte| *byte == b' '))
+    };
+    let quotes = || memchr::memchr_iter(b'"', bytes);
+    quotes().count().is_multiple_of(2) && quotes().enumerate().all(stands)
 }
 
 #[cfg(test)]
@@ -173,6 +185,9 @@ mod tests {
         assert_eq!(port("-p tcp -m comment --comment \"x --dport 5 y\" -j A"), None);
         assert_eq!(port("-p tcp -m comment --comment \"x \\\" --dport 5 y\" -j A"), None);
         assert_eq!(port("-p tcp -m recent --set --name x -m tcp --dport 22 -j A"), None);
+        assert_eq!(port("-p tcp -m \"recent\" --set --name x -m tcp --dport 22 -j A"), None);
+        assert_eq!(port("-p tcp -m tcp !  --dport 22 -j A"), None);
+        assert_eq!(port("-m comment --comment a\"b -m comment --comment \"x --dport 5 y\" -j A"), None);
         assert_eq!(port("-p tcp -j X --dport 22 y"), None);
         assert_eq!(port("-p tcp -m tcp --dport 70000 -j A"), None);
         assert_eq!(exact_destination("-d 10.96.0.1/32 -p tcp"), "10.96.0.1".parse().ok());

@@ -7,7 +7,7 @@ use std::net::{IpAddr, SocketAddr};
 use memchr::{memchr, memchr2};
 use smallvec::SmallVec;
 
-use super::body::read;
+use super::body::{LONGEST, read};
 use super::net::{Net, Ports};
 use super::rule::{Match, NatRange, Not, Rule, Side, Target, Test};
 use crate::dataplane::Loc;
@@ -51,7 +51,8 @@ impl<'snap> PlainRule<'snap> {
     /// Reads a line of a chain; `None` if it says more, or cannot be read.
     #[must_use]
     pub fn read(chain: &str, at: Loc<'snap>) -> Option<Self> {
-        as_printed(chain, at.text).or_else(|| Self::of(&read(at).ok()?))
+        let printed = if at.text.len() <= LONGEST { as_printed(chain, at.text) } else { None };
+        printed.or_else(|| Self::of(&read(at).ok()?))
     }
 
     /// The same of a rule that is read.
@@ -114,7 +115,7 @@ fn as_printed<'snap>(chain: &str, line: &'snap str) -> Option<PlainRule<'snap>> 
                     },
                     "statistic" => {
                         let (chance, behind) = word(behind.strip_prefix("--mode random --probability ")?)?;
-                        rule.chance = chance.parse().ok().filter(|chance| (0.0..=1.0).contains(chance))?;
+                        rule.chance *= chance.parse::<f64>().ok().filter(|chance| (0.0..=1.0).contains(chance))?;
                         behind
                     }
                     _ => return None,
@@ -150,14 +151,17 @@ const fn protocol(name: &str) -> Option<u8> {
 
 /// What follows a comment.
 fn comment(text: &str) -> Option<&str> {
-    let Some(inside) = text.strip_prefix('"') else { return word(text).map(|(_, behind)| behind) };
+    let Some(inside) = text.strip_prefix('"') else {
+        let (comment, behind) = word(text)?;
+        return (!comment.starts_with(['-', '!']) && !comment.contains(['\t', '"'])).then_some(behind);
+    };
     let end = memchr2(b'"', b'\\', inside.as_bytes())?;
     inside.get(end..)?.strip_prefix("\" ")
 }
 
 /// A chain of kube-proxy, or one endpoint.
 fn target(text: &str) -> Option<PlainTarget<'_>> {
-    if let Some(to) = text.strip_prefix("DNAT --to-destination ") {
+    if let Some(to) = text.strip_prefix("DNAT --to-destination ").filter(|to| !to.contains('%')) {
         return match to.parse().ok()? {
             SocketAddr::V4(to) => Some(PlainTarget::Send((*to.ip()).into(), Some(to.port()))),
             SocketAddr::V6(to) => Some(PlainTarget::Send((*to.ip()).into(), Some(to.port()))),
@@ -207,6 +211,8 @@ mod tests {
         case(&format!("{chain} -s fd00::5/128 -j KUBE-MARK-MASQ"), true);
         case(&format!("{chain} -p sctp -m sctp -j DNAT --to-destination [fd00::5]:80"), true);
         case(&format!("{chain} -j KUBE-X"), true);
+        let half = "-m statistic --mode random --probability 0.5";
+        case(&format!("{chain} {half} {half} -j KUBE-X"), true);
     }
 
     #[test]
@@ -231,6 +237,9 @@ mod tests {
             "-m statistic --mode random --probability 1.5 -j KUBE-X",
             "-m nfacct --nfacct-name  x -j KUBE-X",
             "-s 10.1.2.3/33 -j KUBE-X",
+            "-m comment --comment --x -j KUBE-X",
+            "-m comment --comment ! -j KUBE-X",
+            "-j DNAT --to-destination [fe80::1%3]:80",
         ] {
             case(&format!("{chain} {rest}"), false);
         }

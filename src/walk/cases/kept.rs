@@ -73,6 +73,9 @@ fn alike_to(service: &str, change: impl Fn(&mut NodeDumps), tables: &[(&str, &st
     assert!(seen.len() > 1, "{seen:#?}");
 }
 
+const DEFAULT_RULES: &str = "[{\"priority\":0,\"src\":\"all\",\"table\":\"local\"},
+    {\"priority\":32766,\"src\":\"all\",\"table\":\"main\"},{\"priority\":32767,\"src\":\"all\",\"table\":\"default\"}]";
+
 const SAME: fn(&mut NodeDumps) = |_| ();
 
 #[test]
@@ -126,6 +129,17 @@ fn where_they_are_routed() {
         dumps.dumps.get_mut("ip-rule").unwrap().text = rules.into();
     };
     alike(by_source, &[], "unroutable");
+    let refused = |dumps: &mut NodeDumps| {
+        let both =
+            "[{\"type\":\"blackhole\",\"dst\":\"10.244.2.5\"},{\"type\":\"unreachable\",\"dst\":\"10.244.2.6\"},";
+        dumps.dumps.get_mut("ip-route").unwrap().text = ROUTES.replacen('[', both, 1);
+    };
+    alike(refused, &[], "unroutable");
+    let as_the_kernel_starts = |dumps: &mut NodeDumps| {
+        refused(dumps);
+        dumps.dumps.get_mut("ip-rule").unwrap().text = DEFAULT_RULES.into();
+    };
+    alike(as_the_kernel_starts, &[], "unroutable");
 }
 
 #[test]
@@ -172,6 +186,12 @@ fn where_a_fan_is_none() {
     alike_to(&SERVICE.replace("10.244.2.6:9090", "10.244.2.6:9090-9099"), SAME, &[], "indeterminate");
     alike_to(&SERVICE.replace("10.244.2.6:9090", "10.244.2.6-10.244.2.7:9090"), SAME, &[], "16.7 %");
     alike_to(&SERVICE.replace("-j MARK --set-xmark 0x4000/0x4000", "-j DROP"), SAME, &[], "dropped");
+    let half = "-m statistic --mode random --probability 0.5";
+    alike_to(&SERVICE.replace("-A KUBE-SVC-A -j", &format!("-A KUBE-SVC-A {half} {half} -j")), SAME, &[], "8.3 %");
+    let comment = SERVICE.replace("-A KUBE-SVC-A -j", "-A KUBE-SVC-A -m comment --comment --x -j");
+    alike_to(&comment, SAME, &[], "indeterminate");
+    let long = format!("-A KUBE-SVC-A -m comment --comment \"{}\" -j", "x".repeat(70_000));
+    alike_to(&SERVICE.replace("-A KUBE-SVC-A -j", &long), SAME, &[], "indeterminate");
     alike_to(&SERVICE.replace("-A KUBE-SEP-C -p", "-A KUBE-SEP-C -m owner --uid-owner 0 -p"), SAME, &[], "untouched");
 }
 
@@ -187,4 +207,115 @@ fn as_whom_they_leave() {
     };
     alike(two, &[], "10.244.2.5:8080 as 10.244.2.4");
     alike(two, &[], "10.244.2.6:9090 as 192.168.50.11");
+}
+
+#[test]
+fn inside_undecidable_rules() {
+    let owners = (1..=10).map(|user| format!("-A OUTPUT -m owner --uid-owner {user} -j ACCEPT")).collect::<Vec<_>>();
+    let nat = "-A OUTPUT -d 10.96.0.1/32 -p tcp -m owner --uid-owner 0 -j DNAT --to-destination 10.244.2.5:8080";
+    alike_to(nat, SAME, &[("filter", &owners.join("\n"))], "indeterminate");
+}
+
+/// Draws numbers, the same ones each time.
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, count: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        usize::try_from(self.0 >> 40).unwrap() % count
+    }
+
+    fn one_of<'a>(&mut self, list: &[&'a str]) -> &'a str {
+        list[self.below(list.len())]
+    }
+
+    /// Lines of one table.
+    fn rules(&mut self, chains: &[&str], targets: &[&str]) -> String {
+        let mut lines = vec![
+            ":USER - [0:0]".to_owned(),
+            "-A USER -d 10.244.2.5/32 -j DROP".to_owned(),
+            "-A USER -p tcp -m tcp --dport 9090 -j RETURN".to_owned(),
+        ];
+        let long = self.below(4);
+        let test =
+            |at: u8| if long == 0 { format!("-d 10.9.9.{at}/32") } else { format!("-p tcp -m tcp --dport {at}") };
+        lines.extend((1..40).filter(|_| long < 2).map(|at| format!("-A {} {} -j DROP", chains[0], test(at))));
+        for _ in 0..self.below(5) {
+            lines.push(format!("-A {} {} -j {}", self.one_of(chains), self.one_of(&TESTS), self.one_of(targets)));
+        }
+        lines.join("\n")
+    }
+}
+
+const TESTS: [&str; 28] = [
+    "",
+    "-s 10.244.1.0/24",
+    "! -s 10.244.1.5/32",
+    "-d 10.244.2.5/32",
+    "! -d 10.244.2.0/24",
+    "-p udp",
+    "-p tcp -m tcp --dport 8080",
+    "-p tcp -m multiport --dports 9090,53",
+    "-i cni0",
+    "-o eth0",
+    "-o lo",
+    "-m mark --mark 0x4000/0x4000",
+    "-m connmark --mark 1",
+    "-m conntrack --ctstate DNAT",
+    "-m conntrack ! --ctstate DNAT",
+    "-m conntrack --ctorigdst 192.168.50.11/32",
+    "-m conntrack --ctreplsrc 10.244.2.6/32",
+    "-m conntrack --ctstatus CONFIRMED",
+    "-m addrtype --dst-type LOCAL",
+    "-m addrtype --src-type LOCAL",
+    "-m owner --uid-owner 0",
+    "-m statistic --mode random --probability 0.5",
+    "-m recent --set --name A --mask 255.255.255.255 --rsource",
+    "-m recent --rcheck --name A --mask 255.255.255.255 --rsource",
+    "-m limit --limit 5/sec",
+    "-m set --match-set foo dst",
+    "-m rpfilter --invert",
+    "-m iprange --src-range 10.244.1.7-10.244.1.8",
+];
+
+/// Rules that nobody thought of, on nodes with other switches, routes and policy rules.
+#[test]
+fn whatever_the_rules_are() {
+    let mut dice = Dice(0x9e37_79b9_7f4a_7c15);
+    let targets = ["DROP", "ACCEPT", "RETURN", "REJECT", "MARK --set-xmark 0x4000/0x4000", "LOG", "QUEUE", "USER"];
+    let sources = ["MASQUERADE", "SNAT --to-source 192.168.50.77", "SNAT --to-source 10.244.1.9", "ACCEPT"];
+    let endpoints =
+        ["10.244.2.6:9090", "10.244.1.5:8080", "192.168.50.11:80", "127.0.0.1:80", "224.0.0.1:80", "10.96.0.1:80"];
+    for _ in 0..300 {
+        let behind = "-A KUBE-POSTROUTING -m mark !";
+        let source = format!(
+            "-A KUBE-POSTROUTING {} -j {}\n{behind}",
+            dice.one_of(&TESTS).replace("-i cni0", ""),
+            dice.one_of(&sources)
+        );
+        let service = SERVICE
+            .replace("10.244.2.6:9090", dice.one_of(&endpoints))
+            .replace("10.244.1.5:8080", dice.one_of(&endpoints))
+            .replace("0.50000000000", dice.one_of(&["1.0", "0.0", "0.25", "0.5"]))
+            .replace(behind, dice.one_of(&[behind, &source]));
+        let filter = dice.rules(&["FORWARD", "OUTPUT", "INPUT"], &targets);
+        let mangle = dice.rules(&["POSTROUTING", "FORWARD", "PREROUTING", "OUTPUT", "INPUT"], &targets);
+        let switches = SWITCHES
+            .replace("rp_filter = 0", dice.one_of(&["rp_filter = 0", "rp_filter = 1", "rp_filter = 2"]))
+            .replace("route_localnet = 1", dice.one_of(&["route_localnet = 1", "route_localnet = 0"]));
+        let first = dice.one_of(&[
+            "[",
+            "[{\"type\":\"blackhole\",\"dst\":\"10.244.2.6\"},",
+            "[{\"dst\":\"10.244.2.0/24\",\"dev\":\"cni0\"},",
+        ]);
+        let rules = dice.one_of(&[DEFAULT_RULES, "[{\"priority\":0,\"src\":\"all\",\"table\":\"local\"},{\"priority\":5,\"src\":\"10.244.1.8\",\"action\":\"blackhole\"},{\"priority\":32766,\"src\":\"all\",\"table\":\"main\"}]"]);
+        let change = |dumps: &mut NodeDumps| {
+            dumps.dumps.get_mut("sysctl").unwrap().text = switches.clone();
+            dumps.dumps.get_mut("ip-route").unwrap().text = ROUTES.replacen('[', first, 1);
+            dumps.dumps.get_mut("ip-rule").unwrap().text = rules.into();
+        };
+        alike_to(&service, change, &[("filter", &filter), ("mangle", &mangle)], "");
+    }
 }
