@@ -119,9 +119,10 @@ impl Expectation {
     /// it; what stays on the node does not pass POSTROUTING when it comes from elsewhere.
     #[must_use]
     pub fn masquerade(&self, destination: SocketAddr) -> Masquerade {
-        if self.node_addresses.contains(&destination.ip()) {
+        let itself = destination.ip() == self.client;
+        if (!itself && self.masquerade == Masquerade::Either) || self.node_addresses.contains(&destination.ip()) {
             Masquerade::Either
-        } else if destination.ip() == self.client {
+        } else if itself {
             Masquerade::Must
         } else {
             self.masquerade

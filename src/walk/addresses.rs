@@ -299,6 +299,11 @@ impl<'snap> Destination<'snap> {
         self.routed == self.now.ip()
     }
 
+    /// Whether it was last routed for an address.
+    pub(super) fn was_routed_for(&self, ip: IpAddr) -> bool {
+        self.routed == ip
+    }
+
     /// It is routed for the address that it has now.
     pub(super) fn route(&mut self) {
         self.routed = self.now.ip();

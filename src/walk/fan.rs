@@ -249,7 +249,8 @@ impl<'snap> Walker<'_, 'snap> {
         let BaseBody::Iptables { ruleset, table: place, .. } = base.body else { return None };
         let unusual = state.is_its_own() || state.src_told == Told::No || state.frames.len() > DEEP;
         let again = state.frames.iter().filter(|other| other.chain == frame.chain).count() > 1;
-        if frame.next != 0 || !base.is_nat() || unusual || again {
+        let builtin = state.frames.len() < 2;
+        if frame.next != 0 || builtin || !base.is_nat() || unusual || again {
             return None;
         }
         let fans = &mut self.kept.as_deref_mut()?.fans;

@@ -83,9 +83,9 @@ struct Own {
 
 impl Own {
     fn of(state: &State<'_>, ray: &Ray) -> Self {
-        let destination = state.to.sent(ray.to);
         let dnat = if state.to.unnoted() == ray.to { state.connection.dnat } else { Bound::Yes };
-        Self { mark: ray.mark, dnat, is_new: destination.is_new(), is_routed: destination.is_routed() }
+        let (is_new, is_routed) = (state.to.first_unnoted() != ray.to, state.to.was_routed_for(ray.to.ip()));
+        Self { mark: ray.mark, dnat, is_new, is_routed }
     }
 }
 
@@ -308,30 +308,41 @@ struct Asking<'a, 'snap> {
 /// Where packets are routed.
 #[derive(Debug, Default)]
 struct Routed<'snap> {
-    /// Where routing looks at destinations alone.
-    by_destination: FxHashMap<IpAddr, Ahead<'snap>>,
+    /// Where routing looks at destinations alone, by these.
+    v4: FxHashMap<u32, Ahead<'snap>>,
+    v6: FxHashMap<u128, Ahead<'snap>>,
     /// Else the last decision.
     last: Option<(RouteKey<'snap>, Ahead<'snap>)>,
 }
 
 impl<'snap> Routed<'snap> {
     fn ahead(&mut self, plane: &Plane<'snap>, key: &RouteKey<'snap>, sent: &Sent) -> Ahead<'snap> {
-        if let Some(ahead) = self.by_destination.get(&sent.to.ip()) {
+        let dst = sent.to.ip();
+        let known = match dst {
+            IpAddr::V4(ip) => self.v4.get(&ip.to_bits()),
+            IpAddr::V6(ip) => self.v6.get(&ip.to_bits()),
+        };
+        if let Some(ahead) = known {
             return *ahead;
         }
-        let (dst, to_port) = (sent.to.ip(), Some(sent.to.port()));
-        let key = RouteKey { dst, to_port, src: key.src.map(|_| sent.from), ..*key };
-        let look_up = || Ahead::of(&plane.links.route(&key));
-        if plane.links.routes_by_destination(dst) {
-            if self.by_destination.len() > ROUTED {
-                self.by_destination.clear();
-            }
-            return *self.by_destination.entry(dst).or_insert_with(look_up);
+        let key = RouteKey { dst, to_port: Some(sent.to.port()), src: key.src.map(|_| sent.from), ..*key };
+        if let Some((_, ahead)) = self.last.filter(|(other, _)| *other == key) {
+            return ahead;
         }
-        match &self.last {
-            Some((other, ahead)) if *other == key => *ahead,
-            _ => self.last.insert((key, look_up())).1,
+        let ahead = Ahead::of(&plane.links.route(&key));
+        if !plane.links.routes_by_destination(dst) {
+            self.last = Some((key, ahead));
+            return ahead;
         }
+        if self.v4.len() + self.v6.len() > ROUTED {
+            self.v4.clear();
+            self.v6.clear();
+        }
+        match dst {
+            IpAddr::V4(ip) => self.v4.insert(ip.to_bits(), ahead),
+            IpAddr::V6(ip) => self.v6.insert(ip.to_bits(), ahead),
+        };
+        ahead
     }
 }
 

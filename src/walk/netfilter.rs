@@ -84,6 +84,9 @@ fn follow<'snap>(
 
 /// What may act on the packet before the rules or beside them, in words.
 fn beside(plane: &Plane<'_>, packet: &Packet, outcomes: &[Outcome<'_>]) -> Vec<String> {
+    if plane.signs().is_empty() {
+        return Vec::new();
+    }
     let came = match &packet.entry {
         Entry::Arrives(name) => Some(name.as_deref()),
         Entry::Local => None,
