@@ -91,6 +91,9 @@ fn what_rules_ask_of_addresses_and_ports() {
     forward("-A FORWARD -s 10.244.1.7/32 -j DROP");
     forward("-A FORWARD -s 10.244.1.8/32 -d 10.244.2.6/32 -j DROP");
     forward("-A FORWARD -p tcp -m tcp --dport 9090 -j DROP");
+    forward("-A FORWARD -d 10.9.9.9/32 -j DROP\n-A FORWARD -d 10.244.2.6/32 -j DROP");
+    forward("-A FORWARD -s 10.9.9.9/32 -j DROP\n-A FORWARD -s 10.244.1.8/32 -j DROP");
+    forward("-A FORWARD -p tcp -m tcp --dport 9 -j DROP\n-A FORWARD -p tcp -m tcp --dport 9090 -j DROP");
     forward("-A FORWARD -p tcp -m multiport --dports 9090,53 -j DROP");
     forward("-A FORWARD -m iprange --dst-range 10.244.2.6-10.244.2.9 -j DROP");
     forward("-A FORWARD -m iprange --src-range 10.244.1.7-10.244.1.7 -j DROP");
