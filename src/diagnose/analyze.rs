@@ -16,7 +16,8 @@ use crate::query::{self, Query, Target};
 use crate::report::{Code, Finding, Gap, NodeSummary, QueryEcho, Report};
 use crate::walk::packet::Protocol;
 
-use super::node::{NodeResult, Question, node_of_client};
+use super::clients::node_of_client;
+use super::node::{NodeResult, Question};
 use super::{
     Context, backends, behind, chain_graph, doubled, gone, ingress_target, issues, leftovers, local_detection,
     mismatch, modes, node_port, pod_route, replacement, settle, skew,

@@ -220,6 +220,30 @@ impl Clients {
     }
 }
 
+/// Whether a question narrows the nodes to one, by its client.
+#[must_use]
+pub fn node_of_client<'a>(objects: &'a Objects, query: &'a query::Query) -> Option<&'a str> {
+    let of = |namespace: &Option<String>, is_it: &dyn Fn(&Pod) -> bool| {
+        let namespace = namespace.as_deref().unwrap_or(&query.namespace).to_owned();
+        objects
+            .pods()
+            .iter()
+            .find(|pod| pod_name(pod).0 == namespace && is_it(pod))
+            .and_then(|pod| pod.spec.as_ref()?.node_name.as_deref())
+    };
+    match query.from.as_ref()? {
+        query::Client::Node(node) => Some(node),
+        query::Client::Pod { namespace, name } => of(namespace, &|pod| pod_name(pod).1 == name),
+        query::Client::Deployment { namespace, name } => of(namespace, &|pod| is_pod_of(pod, name)),
+        query::Client::Address(ip) => objects
+            .pods()
+            .iter()
+            .find(|pod| !on_host_network(pod) && pod_addresses(pod).contains(ip))
+            .and_then(|pod| pod.spec.as_ref()?.node_name.as_deref()),
+        query::Client::External => None,
+    }
+}
+
 fn external(place: Place<'_, '_>, address: IpAddr) -> Client {
     Client {
         origin: Origin::External,

@@ -13,7 +13,7 @@ use crate::dataplane::iptables::rule::{Side, Test};
 use crate::dataplane::ipvs::Key;
 use crate::dataplane::plane::{Family, Plane, Read, dumps_of};
 use crate::order;
-use crate::query::{Client, Query};
+use crate::query::Query;
 use crate::report::{AddressKind, Code, Gap, Origin, PathInfo, PathState, Trace};
 use crate::walk::packet::{Entry, Outcome, Packet, Protocol};
 use crate::walk::{Ends, walk};
@@ -50,11 +50,6 @@ pub struct NodePlane<'snap> {
 }
 
 impl<'snap> NodePlane<'snap> {
-    /// Where packets end on it.
-    pub(super) fn ends(&self) -> Ends<'_, 'snap> {
-        Ends::new(&self.plane)
-    }
-
     /// Reads a node's dumps.
     #[must_use]
     pub fn read(objects: &'snap Objects, name: &'snap str, dumps: &'snap NodeDumps) -> Self {
@@ -63,6 +58,11 @@ impl<'snap> NodePlane<'snap> {
         let mode = detect_with(&plane, objects);
         let addresses = node_addresses(&view, &plane);
         Self { view, plane: Arc::new(plane), mode, addresses }
+    }
+
+    /// Where packets end on it.
+    pub(super) fn ends(&self) -> Ends<'_, 'snap> {
+        Ends::new(&self.plane)
     }
 
     /// Whether the ends of packets tell that paths are as promised: IPVS and userspace mode look at hops, too.
@@ -478,28 +478,4 @@ fn node_addresses(view: &NodeView<'_>, plane: &Plane<'_>) -> Vec<IpAddr> {
     let of_object: Vec<IpAddr> =
         view.addresses.iter().copied().filter(|ip| !plane.links.is_local(*ip).is_no()).collect();
     if of_object.is_empty() { plane.links.outward_addresses() } else { of_object }
-}
-
-/// Whether a question narrows the nodes to one, by its client.
-#[must_use]
-pub fn node_of_client<'a>(objects: &'a Objects, query: &'a Query) -> Option<&'a str> {
-    let of = |namespace: &Option<String>, is_it: &dyn Fn(&k8s_openapi::api::core::v1::Pod) -> bool| {
-        let namespace = namespace.as_deref().unwrap_or(&query.namespace).to_owned();
-        objects
-            .pods()
-            .iter()
-            .find(|pod| super::clients::pod_name(pod).0 == namespace && is_it(pod))
-            .and_then(|pod| pod.spec.as_ref()?.node_name.as_deref())
-    };
-    match query.from.as_ref()? {
-        Client::Node(node) => Some(node),
-        Client::Pod { namespace, name } => of(namespace, &|pod| super::clients::pod_name(pod).1 == name),
-        Client::Deployment { namespace, name } => of(namespace, &|pod| super::clients::is_pod_of(pod, name)),
-        Client::Address(ip) => objects
-            .pods()
-            .iter()
-            .find(|pod| !super::clients::on_host_network(pod) && super::clients::pod_addresses(pod).contains(ip))
-            .and_then(|pod| pod.spec.as_ref()?.node_name.as_deref()),
-        Client::External => None,
-    }
 }
