@@ -94,10 +94,7 @@ impl<'a, 'snap> Reader<'a, 'snap> {
 
     /// The chain as a fan, if it is one.
     fn fan(mut self, chain: usize) -> Option<Fan> {
-        let mut choices = Vec::with_capacity(self.table.chains.get(chain)?.len().min(KEPT));
-        for rule in self.rules(chain) {
-            choices.push(self.choice(rule?)?);
-        }
+        let choices: Vec<Choice> = self.rules(chain).map(|rule| self.choice(rule?)).collect::<Option<_>>()?;
         choices.iter().any(|choice| matches!(choice, Choice::Send { .. })).then_some(Fan(choices))
     }
 
